@@ -1,0 +1,1 @@
+"""How Tocsin is run: embedded on one machine, or on Kubernetes."""

@@ -1,0 +1,1 @@
+"""Tocsin's services: strangers to each other, they meet on topics and tables."""

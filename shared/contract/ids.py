@@ -1,0 +1,63 @@
+"""Identities: what makes two things the same thing.
+
+Every id begins with the tenant and is a uuid5 over a JSON array, never over joined strings: `["a", "b:c"]` and
+`["a:b", "c"]` must not collide.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NewType
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import uuid_utils
+
+TenantId = NewType("TenantId", str)
+RecipientId = NewType("RecipientId", str)
+NotificationId = NewType("NotificationId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
+DigestId = NewType("DigestId", UUID)
+EndpointKey = NewType("EndpointKey", str)
+"""The id of a push endpoint, or EMAIL for the recipient's mail address."""
+
+EMAIL = EndpointKey("email")
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:tocsin:ids:1")
+
+
+def derived(kind: str, parts: Sequence[str | int]) -> UUID:
+    """The uuid5 of a kind of thing and the parts that make it the same thing."""
+    return uuid5(_NAMESPACE, json.dumps([kind, *parts], ensure_ascii=True, separators=(",", ":")))
+
+
+def fresh() -> UUID:
+    """A time-ordered UUIDv7 (RFC 9562) for what has no identity of its own."""
+    return UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+def keyed_notification(tenant: str, source: str, idempotency_key: str) -> NotificationId:
+    """The id of the one notification a tenant's source means by an idempotency key."""
+    return NotificationId(derived("notification", [tenant, source, idempotency_key]))
+
+
+def positioned_notification(tenant: str, source_epoch: str, topic: str, partition: int, offset: int) -> NotificationId:
+    """The id of a notification asked for on a topic without a key: its position is its identity.
+
+    `source_epoch` is configured and changed when a topic is made anew, since offsets begin again then.
+    """
+    return NotificationId(derived("record", [tenant, source_epoch, topic, partition, offset]))
+
+
+def delivery(tenant: str, subject: UUID, recipient: str, endpoint: str) -> DeliveryId:
+    """The id of one notification's or digest's way to one endpoint of one recipient."""
+    return DeliveryId(derived("delivery", [tenant, str(subject), recipient, endpoint]))
+
+
+def digest(tenant: str, recipient: str, class_key: str, opened_at: datetime) -> DigestId:
+    """The id of the digest, and of its window, that opened at a moment for a recipient and class."""
+    return DigestId(derived("digest", [tenant, recipient, class_key, opened_at.isoformat()]))
+
+
+def event(subject: UUID, name: str, *parts: str | int) -> UUID:
+    """The id of an event about a subject; a repeat of the same event has the same id."""
+    return derived("event", [str(subject), name, *parts])

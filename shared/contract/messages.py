@@ -1,0 +1,201 @@
+"""Every message on Tocsin's own topics, as frozen models read by their `type`.
+
+Readers are tolerant (unknown fields are ignored), so that a newer writer may add fields; a new meaning is a new
+version of `type`, never a changed field.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.contract.importance import Importance, Lane
+from shared.contract.outcomes import Channel, Door
+
+NEVER = date.max
+"""The day of what has no fixed end: PostgreSQL's 'infinity', in JSON 9999-12-31."""
+
+
+class Message(BaseModel):
+    """What every message has: which one it is, when it was said (aware), and whose it is."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
+
+    id: UUID
+    at: AwareDatetime
+    tenant: str
+
+    def encoded(self) -> bytes:
+        """The message as it stands on a topic: UTF-8 JSON by wire names."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class RelatedItem(BaseModel):
+    """A thing a notification relates to (C1, A8)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    table: str
+    id: str
+    url: str | None = None
+
+
+class NotificationAccepted(Message):
+    """A valid request on its way to intake, on `notifications.accepted.{lane}`.
+
+    `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
+    `recipients` holds each id once, in the order of the request. `owner` is the id of the key that asked.
+    """
+
+    type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
+    notification_id: UUID
+    source: str
+    name: str
+    description: str
+    recipients: tuple[str, ...]
+    importance: Importance
+    class_key: Annotated[str, Field(alias="class")]
+    options: dict[str, Any] = Field(default_factory=dict)
+    items: tuple[RelatedItem, ...] = ()
+    requires_action: bool = False
+    action_url: str | None = None
+    script: str = "default"
+    channels: tuple[Channel, ...]
+    lane: Lane
+    door: Door
+    owner: str
+    accepted_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    payload_hash: str | None = None
+    schedule_id: int | None = None
+
+
+class NotificationScheduled(Message):
+    """A valid request for later, on `notifications.scheduled`; `due_at` is the local time resolved to UTC."""
+
+    type: Literal["tocsin.notification.scheduled.v1"] = "tocsin.notification.scheduled.v1"
+    schedule_id: int
+    due_at: AwareDatetime
+    local: datetime
+    timezone: str
+    job: str | None = None
+    notification: NotificationAccepted
+
+
+class DeliveryRequested(Message):
+    """One delivery to attempt, on `deliveries.{channel}.{lane}`; `id` is the delivery id.
+
+    `subject_id` names the notification or digest; what is sent is read from its stored row at the claim.
+    `expires_on` is the partition of the delivery's row and of its subject's row.
+    """
+
+    type: Literal["tocsin.delivery.requested.v1"] = "tocsin.delivery.requested.v1"
+    subject: Literal["notification", "digest"]
+    subject_id: UUID
+    recipient: str
+    endpoint: str
+    channel: Channel
+    lane: Lane
+    attempt: int
+    accepted_at: AwareDatetime
+    expires_on: date
+
+
+class WindowOpened(Message):
+    """A digest window opened, on `digest.windows`; `id` is the window's id and the key of the record."""
+
+    type: Literal["tocsin.digest.window_opened.v1"] = "tocsin.digest.window_opened.v1"
+    recipient: str
+    class_key: Annotated[str, Field(alias="class")]
+    opened_at: AwareDatetime
+    due_at: AwareDatetime
+
+
+class InboxChanged(Message):
+    """A hint on `inbox.changes` that a recipient's inbox is not what it was."""
+
+    type: Literal["tocsin.inbox.changed.v1"] = "tocsin.inbox.changed.v1"
+    recipient: str
+
+
+class FieldError(BaseModel):
+    """One thing wrong with a request: where (RFC 6901 pointer), what (a code), and what to do about it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class RequestRejected(BaseModel):
+    """The answer on `notifications.rejected` to a record that asked for something impossible.
+
+    `key`, `headers` values and `original` are base64, since they are whatever bytes came. `tenant` is None where the
+    record named none that exists. Originals over 512 kB stand in `bodies` under `original_ref`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: Literal["tocsin.request.rejected.v1"] = "tocsin.request.rejected.v1"
+    id: UUID
+    at: AwareDatetime
+    tenant: str | None
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    headers: dict[str, str]
+    errors: tuple[FieldError, ...]
+    original: str | None
+    original_ref: str | None = None
+    notification_id: UUID | None = None
+
+    def encoded(self) -> bytes:
+        """The message as it stands on the topic: UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+
+EventName = Literal[
+    "accepted", "rejected", "scheduled", "cancelled", "delivered", "failed", "skipped",
+    "digested", "completed", "dismissed", "undismissed", "expired",
+]  # fmt: skip
+
+
+class NotificationEvent(BaseModel):
+    """State for others, on `notifications.events`: a CloudEvent 1.0 in structured mode.
+
+    `subject` is the notification id; `data` names what the event is about (recipient, channel, reason, …), never an
+    address or a body.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: str = "tocsin"
+    type: str
+    subject: str
+    time: AwareDatetime
+    tenant: str
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: dict[str, Any]
+
+    def encoded(self) -> bytes:
+        """The event as it stands on the topic: UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+
+def notification_event_type(name: EventName) -> str:
+    """The CloudEvents type of a notification's event."""
+    return f"tocsin.notification.{name}.v1"
+
+
+ENDPOINT_DISABLED_TYPE = "tocsin.endpoint.disabled.v1"
+
+AnyMessage = Annotated[
+    NotificationAccepted | NotificationScheduled | DeliveryRequested | WindowOpened | InboxChanged,
+    Field(discriminator="type"),
+]
+"""What Tocsin's services read from Tocsin's own topics."""

@@ -1,0 +1,94 @@
+"""What upstream systems may ask for: the native body of `POST /v1/notifications` and of `notifications.requests`.
+
+The model is strict (unknown fields are errors), since a caller's misspelling must not be accepted and ignored. The
+limits are those of the wire documentation; characters are Unicode code points.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.contract.importance import Importance
+from shared.contract.outcomes import Channel
+
+MAX_RECIPIENTS = 10_000
+MAX_ITEMS = 100
+MAX_BATCH = 1_000
+MAX_BODY_BYTES = 1_048_576
+MAX_OPTIONS_BYTES = 16_384
+
+_LAST_C0_CONTROL = 0x1F
+_DELETE = 0x7F
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores no NUL and UTF-8 has no lone surrogates: refuse both here, with their name."""
+    if "\x00" in text:
+        raise ValueError("contains a NUL character, which cannot be stored; remove it")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("contains a lone surrogate, which is not valid Unicode; send well-formed UTF-8")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Names reach mail headers, where a line break would begin a header of the sender's choice."""
+    if any(ord(character) <= _LAST_C0_CONTROL or ord(character) == _DELETE for character in text):
+        raise ValueError("contains a control character or line break; use one line of plain text")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Line = Annotated[Text, AfterValidator(_one_line)]
+Id = Annotated[Line, StringConstraints(min_length=1, max_length=255)]
+
+
+class RequestModel(BaseModel):
+    """A strict, frozen shape of the doors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+
+class Item(RequestModel):
+    """A thing a notification relates to, as the upstream system names it."""
+
+    table: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    id: Id
+    url: Annotated[Line, StringConstraints(max_length=2_048)] | None = None
+
+
+class Audience(RequestModel):
+    """What resolves to recipients: a kind of group, the company it is in, and the groups' ids."""
+
+    kind: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    company: Id
+    ids: tuple[Id, ...] = ()
+
+
+class ScheduleRequest(RequestModel):
+    """When to send: a local time in an IANA zone, optionally with the name of a registered job."""
+
+    local: datetime
+    timezone: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
+    job: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
+
+
+class NotificationRequest(RequestModel):
+    """One request for one notification, in the native shape."""
+
+    source: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=255)]
+    description: Annotated[Text, StringConstraints(min_length=1, max_length=4_096)]
+    recipients: Annotated[tuple[Id, ...], Field(max_length=MAX_RECIPIENTS)] = ()
+    audience: Audience | None = None
+    importance: Importance = Importance.DEFAULT
+    class_key: Annotated[Line, StringConstraints(min_length=1, max_length=100), Field(alias="class")] = "general"
+    options: dict[str, Any] = Field(default_factory=dict)
+    items: Annotated[tuple[Item, ...], Field(max_length=MAX_ITEMS)] = ()
+    requires_action: bool = False
+    action_url: Annotated[Line, StringConstraints(min_length=1, max_length=2_048)] | None = None
+    script: Annotated[Line, StringConstraints(min_length=1, max_length=100)] = "default"
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = (Channel.INBOX, Channel.PUSH, Channel.EMAIL)
+    idempotency_key: Id | None = None
+    schedule: ScheduleRequest | None = None
+    expires_at: AwareDatetime | None = None

@@ -1,0 +1,86 @@
+"""The table of topics: read it from top to bottom and you have read the system.
+
+Retention of each topic is longer than the longest outage promised to lose nothing (an hour, and a weekend's margin)
+and shorter than the shortest standard retention of the record (7 days), so that no topic keeps what the record has
+let go (C11).
+"""
+
+from dataclasses import dataclass
+
+from shared.contract import messages
+from shared.contract.importance import Lane
+from shared.contract.outcomes import Channel
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: what it carries, how it is keyed and kept, who writes and who reads.
+
+    `model` is None where the records are somebody else's bytes. Producers and consumers are services; `upstream` and
+    `others` stand for the world outside.
+    """
+
+    name: str
+    model: type[messages.Message | messages.RequestRejected | messages.NotificationEvent] | None
+    key: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    partitions: int = 6
+    retention_ms: int = 3 * _DAY_MS
+    compacted: bool = False
+
+
+REQUESTS = "notifications.requests"
+REJECTED = "notifications.rejected"
+SCHEDULED = "notifications.scheduled"
+DIGEST_WINDOWS = "digest.windows"
+INBOX_CHANGES = "inbox.changes"
+EVENTS = "notifications.events"
+DEAD_LETTERS = "dead.letters"
+
+
+def accepted(lane: Lane) -> str:
+    """The topic of accepted notifications of a lane."""
+    return f"notifications.accepted.{lane}"
+
+
+def deliveries(channel: Channel, lane: Lane) -> str:
+    """The topic of deliveries of a channel and lane."""
+    return f"deliveries.{channel}.{lane}"
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(REQUESTS, None, "any", ("upstream",), ("ingest",)),
+    Topic(REJECTED, messages.RequestRejected, "the record's", ("ingest", "dispatcher"), ("others",)),
+    *(
+        Topic(
+            accepted(lane),
+            messages.NotificationAccepted,
+            "notification id",
+            ("ingest", "scheduler"),
+            ("dispatcher",),
+        )
+        for lane in Lane
+    ),
+    Topic(SCHEDULED, messages.NotificationScheduled, "notification id", ("ingest",), ("scheduler",)),
+    *(
+        Topic(
+            deliveries(channel, lane),
+            messages.DeliveryRequested,
+            "tenant and recipient",
+            ("dispatcher", "digest", "scheduler"),
+            ("dispatcher",),
+        )
+        for channel in (Channel.PUSH, Channel.EMAIL)
+        for lane in Lane
+    ),
+    Topic(DIGEST_WINDOWS, messages.WindowOpened, "window id", ("dispatcher", "digest"), ("digest",)),
+    Topic(INBOX_CHANGES, messages.InboxChanged, "tenant and recipient",
+          ("dispatcher", "inbox", "retention"), ("inbox",), retention_ms=_HOUR_MS),
+    Topic(EVENTS, messages.NotificationEvent, "notification id",
+          ("ingest", "dispatcher", "digest", "scheduler", "inbox", "console", "retention"), ("others",)),
+    Topic(DEAD_LETTERS, None, "the record's", ("ingest", "dispatcher", "digest", "scheduler"), ("others",)),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""How every service lives: settings, logs, lifecycle, health, metrics."""

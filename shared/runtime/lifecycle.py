@@ -1,0 +1,100 @@
+"""Lives begin and end in one place: signals set `stop`, loops end by themselves, a deadline bounds the drain."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from typing import Any
+
+import structlog
+import uvloop
+
+_log = structlog.get_logger()
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""A loop of a service: runs until the event is set, then finishes what is in flight and returns."""
+
+
+def main(service: Coroutine[Any, Any, None]) -> None:
+    """Run a service to its end: exit code 0 after a clean stop, 1 when a loop crashed or the drain ran out of time."""
+    try:
+        uvloop.run(service)
+    except BaseExceptionGroup as crashed:
+        _log.critical("service_crashed", exc_info=crashed)
+        sys.exit(1)
+    except TimeoutError:
+        _log.critical("drain_deadline_passed")
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set; they do nothing else."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def run_until_stopped(loops: Mapping[str, Loop], stop: asyncio.Event, drain_seconds: float) -> None:
+    """Run named loops side by side until `stop`, then give them `drain_seconds` to return.
+
+    Raises:
+        ExceptionGroup: a loop crashed; the others were cancelled.
+        TimeoutError: the loops did not return within the drain.
+    """
+    async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as group:
+        running = [group.create_task(loop(stop), name=name) for name, loop in loops.items()]
+        clock = asyncio.get_running_loop()
+        group.create_task(_arm(deadline, running, stop, clock.time, drain_seconds), name="deadline")
+
+
+async def _arm(
+    deadline: asyncio.Timeout,
+    running: list[asyncio.Task[None]],
+    stop: asyncio.Event,
+    time: Callable[[], float],
+    drain_seconds: float,
+) -> None:
+    """Arm the deadline when stop is set; end early when every loop has returned by itself."""
+    stopping = asyncio.ensure_future(stop.wait())
+    everything = asyncio.gather(*running, return_exceptions=True)
+    try:
+        await asyncio.wait({stopping, everything}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            _log.info("draining", drain_seconds=drain_seconds)
+            deadline.reschedule(time() + drain_seconds)
+    finally:
+        stopping.cancel()
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait for `seconds`, or less when `stop` is set; True when it was."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+    return stop.is_set()
+
+
+@contextlib.asynccontextmanager
+async def bounded(closing: Callable[[], Coroutine[Any, Any, None]], seconds: float, what: str) -> AsyncIterator[None]:
+    """Call `closing` at the end, but wait no longer than `seconds`: a broker that is gone must not hold the exit."""
+    try:
+        yield
+    finally:
+        try:
+            await asyncio.wait_for(closing(), seconds)
+        except TimeoutError:
+            _log.warning("close_timed_out", what=what, seconds=seconds)
+
+
+def instance_name(configured: str) -> str:
+    """This process among its replicas: as configured, or host and pid."""
+    return configured or f"{socket.gethostname()}-{os.getpid()}"
