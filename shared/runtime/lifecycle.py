@@ -53,27 +53,16 @@ async def run_until_stopped(loops: Mapping[str, Loop], stop: asyncio.Event, drai
     """
     async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as group:
         running = [group.create_task(loop(stop), name=name) for name, loop in loops.items()]
-        clock = asyncio.get_running_loop()
-        group.create_task(_arm(deadline, running, stop, clock.time, drain_seconds), name="deadline")
+        arming = group.create_task(_arm(deadline, stop, drain_seconds), name="deadline")
+        await asyncio.wait(running)
+        arming.cancel()
 
 
-async def _arm(
-    deadline: asyncio.Timeout,
-    running: list[asyncio.Task[None]],
-    stop: asyncio.Event,
-    time: Callable[[], float],
-    drain_seconds: float,
-) -> None:
-    """Arm the deadline when stop is set; end early when every loop has returned by itself."""
-    stopping = asyncio.ensure_future(stop.wait())
-    everything = asyncio.gather(*running, return_exceptions=True)
-    try:
-        await asyncio.wait({stopping, everything}, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set():
-            _log.info("draining", drain_seconds=drain_seconds)
-            deadline.reschedule(time() + drain_seconds)
-    finally:
-        stopping.cancel()
+async def _arm(deadline: asyncio.Timeout, stop: asyncio.Event, drain_seconds: float) -> None:
+    """Arm the deadline at the moment stop is set, not before."""
+    await stop.wait()
+    _log.info("draining", drain_seconds=drain_seconds)
+    deadline.reschedule(asyncio.get_running_loop().time() + drain_seconds)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> bool:

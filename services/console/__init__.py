@@ -1,0 +1,1 @@
+"""Operate: directory, endpoints, keys, traces, dead letters."""

@@ -1,0 +1,1 @@
+"""Batch: one email per recipient, class and window."""

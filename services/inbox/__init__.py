@@ -1,0 +1,1 @@
+"""Show and act: a recipient's notifications."""

@@ -1,0 +1,1 @@
+"""Expire: the partition of a day that has passed is dropped."""

@@ -1,0 +1,1 @@
+"""Release what is due: schedules, retries, run-out leases, the outbox."""

@@ -1,0 +1,82 @@
+"""Messages as the records that carry them: which topic, which key."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.contract import ids, messages, topics
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record to send; `topic` is the contract's name, without prefix."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = field(default=())
+
+
+def recipient_key(tenant: str, recipient: str) -> bytes:
+    """The key that keeps one recipient's records in one partition."""
+    return json.dumps([tenant, recipient], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def accepted(message: messages.NotificationAccepted) -> Record:
+    """An accepted notification on the topic of its lane."""
+    return Record(topics.accepted(message.lane), str(message.notification_id).encode(), message.encoded())
+
+
+def scheduled(message: messages.NotificationScheduled) -> Record:
+    """A notification for later."""
+    return Record(topics.SCHEDULED, str(message.notification.notification_id).encode(), message.encoded())
+
+
+def delivery(message: messages.DeliveryRequested) -> Record:
+    """A delivery on the topic of its channel and lane."""
+    topic = topics.deliveries(message.channel, message.lane)
+    return Record(topic, recipient_key(message.tenant, message.recipient), message.encoded())
+
+
+def window_opened(message: messages.WindowOpened) -> Record:
+    """A window that opened, keyed by its id (the key of faust's table too)."""
+    return Record(topics.DIGEST_WINDOWS, str(message.id).encode(), message.encoded())
+
+
+def inbox_changed(tenant: str, recipient: str, at: datetime) -> Record:
+    """A hint that a recipient's inbox changed."""
+    message = messages.InboxChanged(id=ids.fresh(), at=at, tenant=tenant, recipient=recipient)
+    return Record(topics.INBOX_CHANGES, recipient_key(tenant, recipient), message.encoded())
+
+
+def event(
+    name: messages.EventName, tenant: str, notification: UUID, at: datetime, detail: dict[str, Any], *parts: str | int
+) -> Record:
+    """State for others; `parts` are what tells this event from the notification's others of the same name.
+
+    The id is derived, so that a repeat is recognised as one.
+    """
+    message = messages.NotificationEvent(
+        id=ids.event(notification, name, *parts),
+        type=messages.notification_event_type(name),
+        subject=str(notification),
+        time=at,
+        tenant=tenant,
+        data={"notification_id": str(notification), **detail},
+    )
+    return Record(topics.EVENTS, str(notification).encode(), message.encoded(),
+                  [("content-type", b"application/cloudevents+json; charset=utf-8")])  # fmt: skip
+
+
+def dead_letter(original: Record, *, reason: str, detail: str, position: tuple[str, int, int] | None) -> Record:
+    """Raw bytes as they came, with their origin (topic, partition, offset) and reason in headers."""
+    origin = [] if position is None else [
+        ("origin-topic", position[0].encode()),
+        ("origin-partition", str(position[1]).encode()),
+        ("origin-offset", str(position[2]).encode()),
+    ]  # fmt: skip
+    headers = [*original.headers, *origin, ("reason", reason.encode()), ("detail", detail.encode())]
+    return Record(topics.DEAD_LETTERS, original.key, original.value, headers)

@@ -1,0 +1,1 @@
+"""Kafka as Tocsin uses it: acknowledged sends, honest offsets, no transactions."""

@@ -1,0 +1,109 @@
+"""Sending records so that `sent` means acknowledged by every in-sync replica."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+from shared.errors import PermanentError, TransientError
+from shared.runtime import lifecycle
+from shared.runtime.settings import KafkaSettings
+
+_log = structlog.get_logger()
+
+_LARGEST_REQUEST_BYTES = 8 * 1024 * 1024
+_CLOSE_SECONDS = 5.0
+
+
+class Producer:
+    """Sends records and waits until they are acknowledged.
+
+    Idempotence is off: an idempotent producer never gives up a batch and its sender dies on an out-of-order
+    sequence; repeats are removed by ids downstream. A send whose wait ran out may still have happened.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client: Any = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=2,
+            max_batch_size=256 * 1024,
+            max_request_size=_LARGEST_REQUEST_BYTES,
+            request_timeout_ms=int(settings.produce_timeout_seconds * 1000),
+            retry_backoff_ms=100,
+        )
+
+    async def start(self) -> None:
+        """Connect; raises TransientError while no broker answers."""
+        try:
+            await self._client.start()
+        except KafkaError as error:
+            raise _translated(error) from error
+
+    async def stop(self) -> None:
+        """Flush and close; may hang when the brokers are gone, so callers bound it."""
+        await self._client.stop()
+
+    async def send(self, record: Record) -> None:
+        """Send one record and wait for its acknowledgement; errors as `send_all`."""
+        await self.send_all([record])
+
+    async def send_all(self, records: Sequence[Record]) -> None:
+        """Send records and wait until every one is acknowledged.
+
+        Raises:
+            TransientError: not acknowledged in time; some may have been written all the same.
+            PermanentError: a record is larger than Kafka takes.
+        """
+        if not records:
+            return
+        waiting: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(self._settings.produce_timeout_seconds):
+                for record in records:
+                    waiting.append(await self._enqueued(record))  # noqa: PERF401 - each may wait for room
+                await asyncio.gather(*waiting)
+        except TimeoutError as error:
+            raise TransientError(
+                "Kafka did not acknowledge in time; the send may be repeated", Reason.KAFKA_UNAVAILABLE, 2.0
+            ) from error
+        except KafkaError as error:
+            raise _translated(error) from error
+        finally:
+            for future in waiting:
+                future.add_done_callback(_retrieved)
+
+    async def _enqueued(self, record: Record) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self._client.send(
+            self._settings.topic(record.topic), record.value, key=record.key, headers=list(record.headers)
+        )
+        return future
+
+
+@asynccontextmanager
+async def open_producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
+    """A started producer; its close is bounded, since brokers that are gone would hold it for ever."""
+    producer = Producer(settings)
+    async with lifecycle.bounded(producer.stop, _CLOSE_SECONDS, "producer"):
+        await producer.start()
+        yield producer
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    """Look at the outcome nobody waits for any more, so that asyncio does not complain about it."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _translated(error: KafkaError) -> TransientError | PermanentError:
+    if isinstance(error, MessageSizeTooLargeError):
+        return PermanentError("the record is larger than Kafka takes", Reason.TOO_LARGE)
+    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 2.0)

@@ -1,0 +1,1 @@
+"""PostgreSQL as Tocsin uses it: one pool, the database's clock, forward-only migrations."""

@@ -1,0 +1,110 @@
+"""Connections of one service, under its own role, and what their failures mean."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+
+from shared.contract.outcomes import Reason
+from shared.errors import TransientError
+from shared.runtime import lifecycle
+from shared.runtime.settings import PostgresSettings
+
+_CLOSE_SECONDS = 5.0
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+@asynccontextmanager
+async def open_pool(settings: PostgresSettings, application: str) -> AsyncIterator[Pool]:
+    """A pool of at most `postgres_pool_size` connections; jsonb comes and goes as Python values.
+
+    Raises:
+        TransientError: PostgreSQL does not answer.
+    """
+    with transient_when_away():
+        pool = await asyncpg.create_pool(
+            settings.postgres_dsn.get_secret_value(),
+            min_size=1,
+            max_size=settings.postgres_pool_size,
+            command_timeout=settings.postgres_timeout_seconds,
+            init=_prepared,
+            server_settings={
+                "application_name": application,
+                "statement_timeout": str(int(settings.postgres_timeout_seconds * 1000)),
+                "idle_in_transaction_session_timeout": "30000",
+                "timezone": "UTC",
+            },
+        )
+    try:
+        async with lifecycle.bounded(pool.close, _CLOSE_SECONDS, "pool"):
+            yield pool
+    finally:
+        pool.terminate()
+
+
+async def _prepared(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec("jsonb", encoder=_encoded, decoder=orjson.loads, schema="pg_catalog")
+
+
+def _encoded(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+@contextmanager
+def transient_when_away() -> Iterator[None]:
+    """Turn what asyncpg raises while PostgreSQL is away, busy or restarting into TransientError.
+
+    A COMMIT that fails this way may have happened: every transaction under this must bear being run again.
+    """
+    try:
+        yield
+    except _AWAY as error:
+        raise TransientError(f"PostgreSQL: {type(error).__name__}", Reason.POSTGRES_UNAVAILABLE, 1.0) from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection inside one transaction; raises TransientError while PostgreSQL is away."""
+    with transient_when_away():
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def tenant_transaction(pool: Pool, tenant: str) -> AsyncIterator[Connection]:
+    """A transaction that row-level security confines to one tenant; roles without a tenant see no rows."""
+    async with transaction(pool) as connection:
+        await connection.execute("SELECT set_config('tocsin.tenant', $1, true)", tenant)
+        yield connection
+
+
+async def reachable(pool: Pool) -> str | None:
+    """A readiness check: None when PostgreSQL answers, else a sentence."""
+    try:
+        with transient_when_away():
+            await pool.fetchval("SELECT 1", timeout=1.5)
+    except TransientError as error:
+        return str(error)
+    return None

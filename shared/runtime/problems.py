@@ -1,0 +1,77 @@
+"""Errors over HTTP as RFC 9457 problem details, with every field's error at once."""
+
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.contract.messages import FieldError
+from shared.errors import TransientError
+
+
+class ProblemError(Exception):
+    """An answer that is an error: its status, a detail that says what to do next, and the fields concerned."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after_seconds = retry_after_seconds
+
+
+def answer(problem: ProblemError) -> JSONResponse:
+    """The problem as `application/problem+json`, with Retry-After where it is known."""
+    headers = {}
+    if problem.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after_seconds)))
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        "errors": [error.model_dump() for error in problem.errors],
+    }
+    return JSONResponse(content, problem.status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an application an RFC 9457 answer."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_request: Request, problem: ProblemError) -> JSONResponse:
+        return answer(problem)
+
+    @app.exception_handler(TransientError)
+    async def _away(_request: Request, error: TransientError) -> JSONResponse:
+        detail = f"{error}; nothing was changed that a repeat would not mend: try again"
+        return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, (), error.retry_after_seconds or 1.0))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        found = [
+            FieldError(pointer=pointer(part["loc"][1:]), code=part["type"], detail=part["msg"])
+            for part in error.errors()
+        ]
+        return answer(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not valid; see errors", found))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        return answer(ProblemError(HTTPStatus(error.status_code), str(error.detail)))
+
+
+def pointer(location: Sequence[str | int]) -> str:
+    """A location within a document as an RFC 6901 JSON pointer."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
