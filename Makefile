@@ -36,6 +36,7 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y services shared deploy cli
+	$(BIN)/python -m deploy.k8s.check
 
 bench: $(VENV)/dev.installed ## measurements: NAME=whole SECONDS=20
 	@$(BIN)/python -m bench.$(NAME) --seconds $(SECONDS)
