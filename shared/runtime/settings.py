@@ -1,7 +1,8 @@
 """Fragments of configuration; a service's Settings joins those it needs.
 
 Every field is read once from the environment as `TOCSIN_<FIELD>` and never again. Nothing else reads the
-environment. Secrets come as files (`…_file`), reread by their users when they change.
+environment. Secrets come as files: `…_file` settings, reread by their users when they change, and any other setting
+as the file `tocsin_<field>` in `SECRETS`, where that folder exists; the environment goes before it.
 """
 
 from pathlib import Path
@@ -9,11 +10,17 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SECRETS = Path("/run/secrets/tocsin")
+
+_CONFIG = SettingsConfigDict(
+    env_prefix="TOCSIN_", frozen=True, extra="ignore", secrets_dir=SECRETS if SECRETS.is_dir() else None
+)
+
 
 class BaseServiceSettings(BaseSettings):
     """What every service is told."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     log_level: str = Field("info", description="Least severe level that is logged: debug, info, warning, error.")
     log_format: str = Field("auto", description="json, console, or auto: console on a terminal, json elsewhere.")
@@ -26,7 +33,7 @@ class BaseServiceSettings(BaseSettings):
 class KafkaSettings(BaseSettings):
     """Where Kafka is and how it is spoken to."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     kafka_bootstrap: str = Field(description="Comma-separated host:port of Kafka brokers.")
     topic_prefix: str = Field("", description="Put before every topic and consumer group; separates test systems.")
@@ -49,7 +56,7 @@ class KafkaSettings(BaseSettings):
 class PostgresSettings(BaseSettings):
     """Where PostgreSQL is, as this service's own role."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     postgres_dsn: SecretStr = Field(description="DSN of the database, with the role of this service.")
     postgres_pool_size: int = Field(6, ge=1, description="Most connections this process holds.")
@@ -59,7 +66,7 @@ class PostgresSettings(BaseSettings):
 class HttpSettings(BaseSettings):
     """Where a service's HTTP API listens."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     http_host: str = Field("127.0.0.1", description="Address the API listens on.")
     http_port: int = Field(0, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
@@ -68,6 +75,6 @@ class HttpSettings(BaseSettings):
 class ApiKeySettings(BaseSettings):
     """What checks `Authorization: Bearer tk_…`."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     api_key_secret_file: Path = Field(description="File with the secret under which API keys are stored as HMACs.")
