@@ -151,9 +151,9 @@ CREATE TABLE inbox_items (         -- one per recipient, also of those without c
   digest_id uuid,                  -- seed 002's sent=true: this item stood in that digest
   email_skipped text,              -- why the digest left it out
   dismissed_at timestamptz,
-  handed_over_at timestamptz,      -- deliveries were produced and acknowledged; null: intake has not said so yet
   PRIMARY KEY (tenant, recipient, notification_id, expires_on)
 ) PARTITION BY LIST (expires_on);
+CREATE INDEX inbox_items_created ON inbox_items USING brin (created_at);
 CREATE INDEX inbox_items_notification ON inbox_items (notification_id);
 CREATE INDEX inbox_items_unsent ON inbox_items (tenant, recipient, class_key)
   WHERE email_plan = 'digest' AND digest_id IS NULL AND email_skipped IS NULL;
