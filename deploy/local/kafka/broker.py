@@ -1,0 +1,152 @@
+"""The broker's process: format once, start, wait until it serves, stop or kill, start again from the same folder."""
+
+import asyncio
+import base64
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import types
+import uuid
+from typing import Self
+
+from deploy.local import child, errors, ports
+from deploy.local.kafka import jars, java, properties
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.05
+READY_LINE = b"Kafka Server started"
+PORT_TAKEN = b"Address already in use"
+LOGGING = pathlib.Path(__file__).with_name("log4j2.properties")
+
+
+class Kafka:
+    """One KRaft broker over a folder that holds its logs, its properties and its output.
+
+    `port` fixes the client port; otherwise the first start chooses one, and later starts of this object keep it.
+    `advertised` (`host:port`) is told to clients that come through a proxy. Usable as an async context manager.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, *, port: int | None = None, advertised: str | None = None, heap_mb: int = 512
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = port
+        self._advertised = advertised
+        self._heap_mb = heap_mb
+        self._child: child.Child | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients; known once started."""
+        return self._advertised or f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The JVM's process id while there is one."""
+        return self._child.pid if self._child else None
+
+    @property
+    def returncode(self) -> int | None:
+        """How the JVM ended, or None while it runs or was never started."""
+        return self._child.returncode if self._child else None
+
+    async def start(self) -> str:
+        """Start and wait until clients are served; returns `bootstrap`.
+
+        Raises:
+            LocalStackError: Java or Maven is missing, or the broker ended or was not ready in time.
+        """
+        program = await asyncio.to_thread(java.find)
+        classpath = f"{await asyncio.to_thread(jars.fetched)}/*"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        chosen = self.port is None
+        self._configure()
+        await self._format([program, "-cp", classpath])
+        for _ in range(3 if chosen else 1):
+            if await self._run(program, classpath):
+                return self.bootstrap
+            if chosen:  # somebody else took the port in between
+                self.port = None
+                self._configure()
+        raise errors.LocalStackError(f"Kafka's port {self.port} is taken; log: {self._log}")
+
+    async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+        """End cleanly; killed when the grace has passed."""
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, grace_seconds)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        if self._child is not None:
+            await self._child.kill()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def _log(self) -> pathlib.Path:
+        return self.folder / "kafka.log"
+
+    @property
+    def _properties(self) -> pathlib.Path:
+        return self.folder / "server.properties"
+
+    def _configure(self) -> None:
+        self.port = ports.free_port() if self.port is None else self.port
+        controller_port = ports.free_port()
+        text = properties.render(self.folder / "logs", self.port, controller_port, self._advertised)
+        self._properties.write_text(text)
+
+    async def _format(self, java_command: list[str]) -> None:
+        if (self.folder / "logs" / "meta.properties").exists():
+            return
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        tool = ["kafka.tools.StorageTool", "format", "--config", str(self._properties), "--cluster-id", f"{cluster}"]
+        fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={LOGGING}"]
+        command = [java_command[0], *fast, *java_command[1:], *tool]
+        run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise errors.LocalStackError(f"Kafka could not format {self.folder}: {run.stdout}{run.stderr}".strip())
+
+    async def _run(self, program: str, classpath: str) -> bool:
+        """Start the JVM; False when a port was taken."""
+        memory = [f"-Xmx{self._heap_mb}m", f"-Xms{self._heap_mb // 4}m", "-XX:+UseSerialGC", "-Xshare:auto"]
+        argv = [program, *memory, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", classpath, "kafka.Kafka"]
+        with self._log.open("ab") as log:
+            offset = log.tell()
+            self._child = child.Child(child.Command(argv=[*argv, str(self._properties)]), log)
+        try:
+            return await self._ready(offset)
+        except BaseException:
+            await self._child.kill()
+            raise
+
+    async def _ready(self, offset: int) -> bool:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            ended = self.returncode is not None
+            said = await asyncio.to_thread(_tail, self._log, offset)
+            if READY_LINE in said:
+                return True
+            if ended and PORT_TAKEN in said:
+                return False
+            if ended:
+                last = said.decode(errors="replace").strip().splitlines()[-5:]
+                raise errors.LocalStackError(f"Kafka ended with {self.returncode}; log {self._log} ends: {last}")
+            await asyncio.sleep(POLL_SECONDS)
+        raise errors.LocalStackError(f"Kafka was not ready within {READY_SECONDS:.0f} s; see {self._log}")
+
+
+def _tail(path: pathlib.Path, offset: int) -> bytes:
+    with path.open("rb") as log:
+        log.seek(offset, os.SEEK_SET)
+        return log.read()

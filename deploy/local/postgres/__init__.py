@@ -1,0 +1,5 @@
+"""PostgreSQL from the wheel's binaries, as a process of our own."""
+
+from deploy.local.postgres.server import Postgres
+
+__all__ = ["Postgres"]
