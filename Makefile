@@ -36,6 +36,7 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y services shared deploy cli
+	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python -m deploy.k8s.check
 
 bench: $(VENV)/dev.installed ## measurements: NAME=whole SECONDS=20
@@ -44,6 +45,9 @@ bench: $(VENV)/dev.installed ## measurements: NAME=whole SECONDS=20
 format: $(VENV)/dev.installed ## write the format and the mendable lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+generate: $(VENV)/dev.installed ## write the files that are made from the code
+	$(BIN)/python -m deploy.k8s.generate
 
 lock: $(VENV)/dev.installed ## write the requirement locks anew, with hashes and without addresses
 	$(BIN)/pip-compile --quiet --strip-extras --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --extra local --extra build --extra dev -o requirements/dev.txt pyproject.toml
