@@ -36,6 +36,7 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y services shared deploy cli
+	$(BIN)/python -m shared.contract.generate --check
 	$(BIN)/python -m deploy.architecture --check
 	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python -m deploy.k8s.check
@@ -48,6 +49,7 @@ format: $(VENV)/dev.installed ## write the format and the mendable lint
 	$(BIN)/ruff check --fix .
 
 generate: $(VENV)/dev.installed ## write the files that are made from the code
+	$(BIN)/python -m shared.contract.generate
 	$(BIN)/python -m deploy.architecture
 	$(BIN)/python -m deploy.k8s.generate
 

@@ -7,7 +7,7 @@ limits are those of the wire documentation; characters are Unicode code points.
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from shared.contract.importance import Importance
 from shared.contract.outcomes import Channel
@@ -43,6 +43,10 @@ Line = Annotated[Text, AfterValidator(_one_line)]
 Id = Annotated[Line, StringConstraints(min_length=1, max_length=255)]
 
 
+_LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
+"""In JSON Schema `date-time` would promise a UTC offset, which a local time must not have."""
+
+
 class RequestModel(BaseModel):
     """A strict, frozen shape of the doors."""
 
@@ -68,13 +72,15 @@ class Audience(RequestModel):
 class ScheduleRequest(RequestModel):
     """When to send: a local time in an IANA zone, optionally with the name of a registered job."""
 
-    local: datetime
+    local: Annotated[datetime, WithJsonSchema(_LOCAL_TIME)]
     timezone: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     job: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
 
 
 class NotificationRequest(RequestModel):
     """One request for one notification, in the native shape."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["recipients"]}, {"required": ["audience"]}]})
 
     source: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
     name: Annotated[Line, StringConstraints(min_length=1, max_length=255)]
