@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import orjson
@@ -14,8 +14,12 @@ from shared.runtime.settings import PostgresSettings
 
 _CLOSE_SECONDS = 5.0
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-Pool = asyncpg.Pool[asyncpg.Record]
+if TYPE_CHECKING:  # asyncpg's classes are generic only in their stubs
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+    Pool = asyncpg.Pool
 
 _AWAY = (
     OSError,
@@ -64,7 +68,7 @@ async def open_pool(settings: PostgresSettings, application: str) -> AsyncIterat
         pool.terminate()
 
 
-async def _prepared(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _prepared(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", encoder=_encoded, decoder=orjson.loads, schema="pg_catalog")
 
 
