@@ -6,6 +6,8 @@ from importlib import resources
 
 import asyncpg
 
+from shared.postgres.pool import transient_when_away
+
 _NAME = re.compile(r"(\d{4})_(expand|contract)_\w+\.sql")
 _ONE_MIGRATOR = 7_461_002
 """The advisory lock under which one process migrates."""
@@ -66,10 +68,12 @@ async def require_schema(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
     Raises:
         SchemaTooOldError: migrations are missing.
+        TransientError: PostgreSQL does not answer.
     """
     needed = migrations()[-1].number
     try:
-        found = await pool.fetchval(_VERSION) or 0
+        with transient_when_away():
+            found = await pool.fetchval(_VERSION) or 0
     except asyncpg.UndefinedTableError:
         found = 0
     if found < needed:

@@ -18,10 +18,16 @@ Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A loop of a service: runs until the event is set, then finishes what is in flight and returns."""
 
 
+class StopAskedError(Exception):
+    """The service was told to stop before it had started; nothing was in flight."""
+
+
 def main(service: Coroutine[Any, Any, None]) -> None:
     """Run a service to its end: exit code 0 after a clean stop, 1 when a loop crashed or the drain ran out of time."""
     try:
         uvloop.run(service)
+    except StopAskedError:
+        _log.info("stopped_before_start")
     except BaseExceptionGroup as crashed:
         _log.critical("service_crashed", exc_info=crashed)
         sys.exit(1)

@@ -78,3 +78,14 @@ class ApiKeySettings(BaseSettings):
     model_config = _CONFIG
 
     api_key_secret_file: Path = Field(description="File with the secret under which API keys are stored as HMACs.")
+
+
+class LeaseSettings(BaseSettings):
+    """How long a sink may hold a delivery, and how often it is tried; sinks and scheduler must agree."""
+
+    model_config = _CONFIG
+
+    lease_seconds: float = Field(
+        60.0, gt=0, description="How long a claimed delivery belongs to its sink; longer than a send may take."
+    )
+    max_attempts: int = Field(12, ge=1, description="Attempts at one delivery before it becomes a dead letter.")
