@@ -1,0 +1,36 @@
+"""The inbox put together: its pool and its API."""
+
+from contextlib import AsyncExitStack, closing
+
+import structlog
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from services.inbox.settings import Settings
+from shared.postgres import migrate
+from shared.postgres.pool import open_pool, reachable
+from shared.runtime import health, lifecycle, problems, startup, web
+
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Serve the inbox until it is told to stop."""
+    registry = CollectorRegistry()
+    checks = health.Health(ready={"start": startup.still_starting})
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(lifecycle.stop_on_signals())
+        listening = stack.enter_context(closing(web.bound_socket(settings)))
+        await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
+        pool = await startup.until_it_answers(
+            lambda: stack.enter_async_context(open_pool(settings, "tocsin-inbox")), stop, "PostgreSQL"
+        )
+        await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
+        api = FastAPI(title="Tocsin inbox", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+        problems.install(api)
+        checks.ready["postgres"] = lambda: reachable(pool)
+        del checks.ready["start"]
+        _log.info("started", port=listening.getsockname()[1])
+        await lifecycle.run_until_stopped(
+            {"http": lambda stopping: web.serve(api, listening, stopping)}, stop, settings.drain_seconds
+        )
