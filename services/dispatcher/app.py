@@ -1,0 +1,108 @@
+"""The composition root: which role runs which loops, and what they are made of."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from services.dispatcher.metrics import Metrics
+from services.dispatcher.parts import Parts
+from services.dispatcher.settings import Settings
+from shared.contract.importance import Lane
+from shared.contract.outcomes import Channel
+from shared.kafka.producer import open_producer
+from shared.runtime import health, lifecycle, startup
+
+_log = structlog.get_logger()
+
+Loops = Mapping[str, lifecycle.Loop]
+Assembly = Callable[[Parts], Awaitable[Loops]]
+"""Opens what a role needs and gives its loops by name."""
+
+
+async def intake_loops(_parts: Parts, lane: Lane) -> Loops:
+    """Role `intake.<lane>`: what was accepted becomes rows and deliveries."""
+    return {f"intake.{lane}": _idle}
+
+
+async def fanout_loops(_parts: Parts) -> Loops:
+    """Role `fanout`: notifications to very many recipients, a piece at a time."""
+    return {"fanout": _idle}
+
+
+async def sink_loops(_parts: Parts, channel: Channel, lane: Lane) -> Loops:
+    """Role `<channel>.<lane>`: deliveries are claimed, sent and recorded."""
+    return {f"{channel}.{lane}": _idle}
+
+
+ROLES: dict[str, Assembly] = {
+    **{f"intake.{lane}": partial(intake_loops, lane=lane) for lane in Lane},
+    "fanout": fanout_loops,
+    **{
+        f"{channel}.{lane}": partial(sink_loops, channel=channel, lane=lane)
+        for channel in (Channel.PUSH, Channel.EMAIL)
+        for lane in Lane
+    },
+}
+
+
+def roles_named(asked: Sequence[str]) -> list[str]:
+    """The roles that names mean, each once: a role, or a family such as `intake`; none asked means all.
+
+    Raises:
+        ValueError: a name means no role.
+    """
+    for name in asked:
+        if not any(_means(name, role) for role in ROLES):
+            raise ValueError(f"unknown role {name!r}; choose from {', '.join(ROLES)}")
+    return [role for role in ROLES if not asked or any(_means(name, role) for name in asked)]
+
+
+def _means(name: str, role: str) -> bool:
+    return role == name or role.startswith(f"{name}.")
+
+
+async def run(settings: Settings, roles: Sequence[str]) -> None:
+    """Run the loops of these roles until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        SchemaTooOldError: migrations are missing.
+        StopAskedError: stopped before it had started.
+        ExceptionGroup: a loop crashed.
+        TimeoutError: the loops did not end within `drain_seconds`.
+    """
+    checks, registry = health.Health(), CollectorRegistry()
+    with lifecycle.stop_on_signals() as stop:
+        async with (
+            health.serve(checks, registry, settings.ops_host, settings.ops_port) as port,
+            contextlib.AsyncExitStack() as stack,
+        ):
+            _log.info("starting", roles=list(roles), ops_port=port)
+            checks.ready["start"] = startup.still_starting
+            parts = await _opened(settings, Metrics(registry), checks, stack, stop)
+            loops = await _assembled(parts, roles)
+            del checks.ready["start"]
+            _log.info("started", loops=list(loops))
+            await lifecycle.run_until_stopped(loops, stop, settings.drain_seconds)
+
+
+async def _opened(
+    settings: Settings, metrics: Metrics, checks: health.Health, stack: contextlib.AsyncExitStack, stop: asyncio.Event
+) -> Parts:
+    producer = await startup.until_it_answers(lambda: stack.enter_async_context(open_producer(settings)), stop, "kafka")
+    instance = lifecycle.instance_name(settings.instance)
+    return Parts(settings, instance, metrics, checks, producer, {}, stack, stop)
+
+
+async def _assembled(parts: Parts, roles: Sequence[str]) -> dict[str, lifecycle.Loop]:
+    loops: dict[str, lifecycle.Loop] = {}
+    for role in roles:
+        loops.update(await ROLES[role](parts))
+    return loops
+
+
+async def _idle(stop: asyncio.Event) -> None:
+    await stop.wait()
