@@ -9,6 +9,8 @@ import pytest_asyncio
 from shared.runtime.settings import KafkaSettings
 from tests.support import databases, stack, topics
 
+pytest_plugins = ["pytester", "tests.support.features"]
+
 
 def pytest_sessionfinish() -> None:
     """End the run's servers; workers of xdist leave that to the run itself."""

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import tempfile
 
+from deploy.local import cache
+
 MODULE = pathlib.Path(__file__).parent / "tools"
 
 
@@ -19,7 +21,7 @@ def folder() -> pathlib.Path:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((MODULE / name).read_bytes())
-    return _cache() / f"k8s-tools-{digest.hexdigest()[:16]}"
+    return cache.folder() / f"k8s-tools-{digest.hexdigest()[:16]}"
 
 
 def built() -> bool:
@@ -45,13 +47,6 @@ def ensure() -> pathlib.Path:
         _build(go, pathlib.Path(scratch))
         _publish(pathlib.Path(scratch), target)
     return target
-
-
-def _cache() -> pathlib.Path:
-    """The folder for what is costly to make and needed by every checkout of this user."""
-    chosen = os.environ.get("TOCSIN_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(chosen) if chosen else pathlib.Path(base) / "tocsin"
 
 
 def _build(go: str, scratch: pathlib.Path) -> None:
