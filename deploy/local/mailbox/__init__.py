@@ -1,0 +1,1 @@
+"""The development mailbox: catches mail by SMTP and webhooks by HTTP, and shows both."""

@@ -1,0 +1,42 @@
+"""The SMTP side: accepts everything and stores the raw bytes."""
+
+import asyncio
+import datetime as dt
+import itertools
+
+from aiosmtpd import smtp
+
+from deploy.local.mailbox.mails import Mail
+from deploy.local.mailbox.shelf import Shelf
+from deploy.local.ports import LOOPBACK
+
+LARGEST_BYTES = 40_000_000  # a 10,000,000-character body in the worst transfer encoding
+
+
+class Sink:
+    """What aiosmtpd calls after the final dot."""
+
+    def __init__(self, shelf: Shelf[Mail]) -> None:
+        self._shelf = shelf
+        self._numbers = itertools.count(1)
+
+    async def handle_DATA(  # noqa: N802 - the name aiosmtpd looks for
+        self, server: smtp.SMTP, session: smtp.Session, envelope: smtp.Envelope
+    ) -> str:
+        """Store it and say so."""
+        del server, session
+        now = dt.datetime.now(dt.UTC)
+        recipients = tuple(envelope.rcpt_tos)
+        raw = envelope.original_content or b""
+        self._shelf.add(Mail(next(self._numbers), envelope.mail_from or "", recipients, raw, now))
+        return "250 2.0.0 caught"
+
+
+async def serve(shelf: Shelf[Mail], port: int) -> asyncio.Server:
+    """Listen on loopback without authentication."""
+    sink = Sink(shelf)
+
+    def session() -> smtp.SMTP:
+        return smtp.SMTP(sink, data_size_limit=LARGEST_BYTES, enable_SMTPUTF8=True, hostname="mailbox.localhost")
+
+    return await asyncio.get_running_loop().create_server(session, LOOPBACK, port, backlog=512)
