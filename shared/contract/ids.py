@@ -6,7 +6,7 @@ Every id begins with the tenant and is a uuid5 over a JSON array, never over joi
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -54,8 +54,11 @@ def delivery(tenant: str, subject: UUID, recipient: str, endpoint: str) -> Deliv
 
 
 def digest(tenant: str, recipient: str, class_key: str, opened_at: datetime) -> DigestId:
-    """The id of the digest, and of its window, that opened at a moment for a recipient and class."""
-    return DigestId(derived("digest", [tenant, recipient, class_key, opened_at.isoformat()]))
+    """The id of the digest, and of its window, that opened at an aware moment for a recipient and class.
+
+    The same moment gives the same id in whatever zone it is written.
+    """
+    return DigestId(derived("digest", [tenant, recipient, class_key, opened_at.astimezone(UTC).isoformat()]))
 
 
 def event(subject: UUID, name: str, *parts: str | int) -> UUID:

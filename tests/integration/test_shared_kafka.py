@@ -1,0 +1,107 @@
+"""The Kafka adapter on a real broker: acknowledged sends, offsets committed only behind finished work."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.contract import topics
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+from shared.errors import PermanentError, TransientError
+from shared.kafka.consumer import Batch, consume, open_consumer
+from shared.kafka.producer import open_producer
+from shared.runtime.settings import KafkaSettings
+from tests.support import waiting
+
+
+def records(count: int) -> list[Record]:
+    return [Record(topics.REQUESTS, str(number).encode(), f"value {number}".encode()) for number in range(count)]
+
+
+async def read_until(settings: KafkaSettings, count: int) -> list[bytes | None]:
+    """Read and commit until `count` values were seen."""
+    seen: list[bytes | None] = []
+    stop = asyncio.Event()
+
+    async def work(batch: Batch) -> None:
+        seen.extend(record.value for record in batch.records)
+        if len(seen) >= count:
+            stop.set()
+
+    async with open_consumer(settings, "reader", [topics.REQUESTS], 100) as consumer, asyncio.timeout(30):
+        await consume(consumer, work, stop)
+    return seen
+
+
+async def test_every_record_sent_is_read_once_when_all_goes_well(kafka_settings: KafkaSettings) -> None:
+    async with open_producer(kafka_settings) as producer:
+        await producer.send_all(records(500))
+    seen = await read_until(kafka_settings, 500)
+    assert sorted(filter(None, seen)) == sorted(f"value {number}".encode() for number in range(500))
+
+
+async def test_a_batch_is_repeated_until_its_work_succeeds_and_committed_only_then(
+    kafka_settings: KafkaSettings,
+) -> None:
+    async with open_producer(kafka_settings) as producer:
+        await producer.send_all(records(3))
+    tries: list[Sequence[int]] = []
+    stop = asyncio.Event()
+
+    async def work(batch: Batch) -> None:
+        tries.append([record.offset for record in batch.records])
+        if len(tries) < 3:
+            raise TransientError("PostgreSQL is away", Reason.POSTGRES_UNAVAILABLE)
+        stop.set()
+
+    async with open_consumer(kafka_settings, "repeater", [topics.REQUESTS], 100) as consumer, asyncio.timeout(30):
+        await consume(consumer, work, stop)
+    assert len(tries) >= 3
+    assert tries[0] == tries[1] == tries[2]
+
+
+async def test_what_was_not_finished_at_the_stop_comes_again(kafka_settings: KafkaSettings) -> None:
+    async with open_producer(kafka_settings) as producer:
+        await producer.send_all(records(1))
+    stop = asyncio.Event()
+
+    async def never_succeeds(_batch: Batch) -> None:
+        stop.set()
+        raise TransientError("PostgreSQL is away", Reason.POSTGRES_UNAVAILABLE)
+
+    async with open_consumer(kafka_settings, "reader", [topics.REQUESTS], 100) as consumer, asyncio.timeout(30):
+        await consume(consumer, never_succeeds, stop)
+    assert await read_until(kafka_settings, 1) == [b"value 0"]
+
+
+async def test_a_record_larger_than_kafka_takes_is_refused_for_good(kafka_settings: KafkaSettings) -> None:
+    async with open_producer(kafka_settings) as producer:
+        with pytest.raises(PermanentError) as refused:
+            await producer.send(Record(topics.REQUESTS, None, b"x" * 3_000_000))
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+async def test_a_broker_that_is_not_there_is_a_transient_error() -> None:
+    nowhere = KafkaSettings(kafka_bootstrap="127.0.0.1:9")
+    with pytest.raises(TransientError):
+        async with open_producer(nowhere):
+            pass
+
+
+async def test_a_consumer_whose_position_stands_still_before_more_records_counts_as_stalled(
+    kafka_settings: KafkaSettings,
+) -> None:
+    async with open_producer(kafka_settings) as producer:
+        await producer.send_all(records(50))
+    async with open_consumer(kafka_settings, "stalled", [topics.REQUESTS], 1) as consumer:
+
+        async def lag_is_known() -> bool:
+            await consumer.batch(0.2)
+            return consumer.lag() > 0
+
+        await waiting.until(lag_is_known, 20, "a fetch that tells of more records")
+        assert await consumer.stalled(now_seconds=100.0) is None
+        assert await consumer.stalled(now_seconds=100.0 + kafka_settings.stall_seconds) is None
+        assert await consumer.stalled(now_seconds=101.0 + kafka_settings.stall_seconds) is not None
+        await consumer.batch(1.0)
