@@ -40,6 +40,7 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/python -m deploy.architecture --check
 	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python -m deploy.k8s.check
+	$(BIN)/hadolint Containerfile
 
 bench: $(VENV)/dev.installed ## measurements: NAME=whole SECONDS=20
 	@$(BIN)/python -m bench.$(NAME) --seconds $(SECONDS)
@@ -56,6 +57,7 @@ generate: $(VENV)/dev.installed ## write the files that are made from the code
 lock: $(VENV)/dev.installed ## write the requirement locks anew, with hashes and without addresses
 	$(BIN)/pip-compile --quiet --strip-extras --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --extra local --extra build --extra dev -o requirements/dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --extra local --extra build -c requirements/dev.txt -o requirements/run.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --extra build -c requirements/dev.txt -o requirements/image.txt pyproject.toml
 
 clean: ## remove what the commands above made in the checkout
 	rm -rf $(VENV) .tocsin .cache build dist
