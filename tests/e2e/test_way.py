@@ -1,5 +1,6 @@
 """The way of a notification from either door to where it reaches people, through every real part."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -112,8 +113,8 @@ async def test_a_record_on_the_topic_goes_the_same_way(system: Trial) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=system.endpoints["kafka"])
     await producer.start()
     try:
-        body = b'{"source": "e2e", "name": "From the topic", "description": "x", "recipients": ["user-4"], ' \
-               b'"importance": "warning", "class": "alarms"}'  # fmt: skip
+        request = outside.request("From the topic", "user-4", importance="warning", class_key="alarms")
+        body = json.dumps(request).encode()
         headers = [("tenant", TENANT.encode()), ("idempotency_key", key.encode())]
         await producer.send_and_wait("notifications.requests", body, headers=headers)
         await producer.send_and_wait("notifications.requests", body, headers=headers)
