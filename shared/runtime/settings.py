@@ -89,3 +89,15 @@ class LeaseSettings(BaseSettings):
         60.0, gt=0, description="How long a claimed delivery belongs to its sink; longer than a send may take."
     )
     max_attempts: int = Field(12, ge=1, description="Attempts at one delivery before it becomes a dead letter.")
+
+
+class DestinationSettings(BaseSettings):
+    """Where Tocsin may connect because a user said so; see `shared.destinations`."""
+
+    model_config = _CONFIG
+
+    allowed_private_hosts: str = Field(
+        "",
+        description="Comma-separated hosts that push endpoints may name although they are private, in plain http and "
+        "on any port: for development, such as 127.0.0.1,localhost. Empty in production.",
+    )
