@@ -38,6 +38,7 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y services shared deploy cli
 	$(BIN)/python -m shared.contract.generate --check
 	$(BIN)/python -m deploy.architecture --check
+	$(BIN)/python -m deploy.reference --check
 	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python -m deploy.k8s.check
 	$(BIN)/hadolint Containerfile
@@ -52,6 +53,7 @@ format: $(VENV)/dev.installed ## write the format and the mendable lint
 generate: $(VENV)/dev.installed ## write the files that are made from the code
 	$(BIN)/python -m shared.contract.generate
 	$(BIN)/python -m deploy.architecture
+	$(BIN)/python -m deploy.reference
 	$(BIN)/python -m deploy.k8s.generate
 
 lock: $(VENV)/dev.installed ## write the requirement locks anew, with hashes and without addresses

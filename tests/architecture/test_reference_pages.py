@@ -1,0 +1,53 @@
+"""The reference pages say what the code says."""
+
+import json
+from typing import Any
+
+import jsonschema
+import yaml
+
+from deploy.reference import __main__ as reference
+from deploy.reference import asyncapi
+from shared.contract import generate
+from shared.contract.topics import TOPICS
+
+
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(asyncapi.document(TOPICS, "0"))
+    return loaded
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [each for value in node.values() for each in references(value)]
+    return [each for value in node for each in references(value)] if isinstance(node, list) else []
+
+
+def resolved(root: Any, reference_: str) -> Any:
+    for part in reference_.removeprefix("#/").split("/"):
+        root = root[part]
+    return root
+
+
+def test_the_committed_pages_are_current() -> None:
+    assert reference.stale() == [], "run `make generate`"
+
+
+def test_every_topic_is_a_channel_with_an_operation() -> None:
+    channels = document()["channels"]
+    assert [channel["address"] for channel in channels.values()] == [topic.name for topic in TOPICS]
+    used = {operation["channel"]["$ref"] for operation in document()["operations"].values()}
+    assert used == {f"#/channels/{name}" for name in channels}
+
+
+def test_every_reference_within_the_document_leads_somewhere() -> None:
+    whole = document()
+    assert all(resolved(whole, each) for each in references(whole))
+
+
+def test_the_schemas_inside_accept_the_golden_examples() -> None:
+    whole = document()
+    for name in generate.SHAPES:
+        schema = {"$ref": f"#/components/messages/{name}/payload", "components": whole["components"]}
+        jsonschema.validate(json.loads((generate.EXAMPLES / f"{name}.json").read_text()), schema)
