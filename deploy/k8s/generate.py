@@ -1,20 +1,21 @@
 """Writes what the manifests take from the code: `python -m deploy.k8s.generate [--check]`.
 
-`base/topics.yaml` comes from the table of topics.
+`base/topics.yaml` comes from the table of topics, `base/settings/*.env` from the services' settings classes.
 """
 
 import argparse
 import pathlib
 import sys
 
-from deploy.k8s import topics
+from deploy.k8s import configmaps, topics
 
 BASE = pathlib.Path(__file__).parent / "base"
 
 
 def files() -> dict[pathlib.Path, str]:
     """Every generated file with the text it should hold."""
-    return {BASE / "topics.yaml": topics.manifest()}
+    settings = {BASE / "settings" / f"{service}.env": text for service, text in configmaps.env_files().items()}
+    return {BASE / "topics.yaml": topics.manifest(), **settings}
 
 
 def stale() -> list[pathlib.Path]:
