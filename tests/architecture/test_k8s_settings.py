@@ -84,3 +84,10 @@ def test_grace_is_longer_than_what_comes_before_the_kill(
 
 def literals(container: Mapping[str, Any]) -> dict[str, str]:
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+@pytest.mark.parametrize("service", configmaps.SERVICES)
+def test_the_readme_names_the_files_of_each_secret(service: str) -> None:
+    readme = (generate.BASE.parent / "README.md").read_text()
+    files = ", ".join(f"`{name}`" for name in sorted(configmaps.secret_files(service), reverse=True))
+    assert f"| `{service}` | {files} |" in readme
