@@ -33,7 +33,7 @@ SERVICE: Mapping[str, Mapping[str, str]] = {
     "ingest": {"drain_seconds": "30"},
     "inbox": {"drain_seconds": "30"},
     "console": {"drain_seconds": "30"},
-    "dispatcher": {"drain_seconds": "45"},
+    "dispatcher": {"drain_seconds": "45", "send_timeout_seconds": "30", "lease_seconds": "120"},
     "digest": {"drain_seconds": "75"},
     "scheduler": {"drain_seconds": "45"},
     "retention": {"drain_seconds": "45"},

@@ -1,10 +1,14 @@
 """What the dispatcher is told, once, from the environment."""
 
-from pydantic import Field, SecretStr
+from email.utils import parseaddr
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 from shared.contract.importance import BULK_RECIPIENTS
-from shared.runtime.settings import BaseServiceSettings, KafkaSettings, PostgresSettings
+from shared.runtime.settings import BaseServiceSettings, DestinationSettings, KafkaSettings, PostgresSettings
 
 
 class IntakeSettings(BaseSettings):
@@ -34,6 +38,48 @@ class FanoutSettings(BaseSettings):
     )
 
 
+class DeliverySettings(BaseSettings):
+    """How deliveries are claimed, sent and tried again; the same for every channel."""
+
+    model_config = BaseServiceSettings.model_config
+
+    claim_batch: int = Field(500, ge=1, description="Most deliveries of one claim, and of one record of outcomes.")
+    in_flight: int = Field(2_000, ge=1, description="Most deliveries a lane's sink holds before it stops reading.")
+    send_timeout_seconds: float = Field(15.0, gt=0, description="Longest time one attempt may take in all.")
+    wait_for_destination_seconds: float = Field(
+        5.0, gt=0, description="A delivery that would wait longer for its destination is put off instead."
+    )
+    lease_seconds: float = Field(60.0, gt=0, description="How long a claim holds before others may take it up again.")
+    max_attempts: int = Field(20, ge=1, description="Attempts after which a delivery is given up.")
+    retry_first_seconds: float = Field(2.0, gt=0, description="Wait after the first failed attempt; then it doubles.")
+    retry_longest_seconds: float = Field(1_800.0, gt=0, description="Longest wait between two attempts.")
+
+    @model_validator(mode="after")
+    def _lease_outlasts_the_send(self) -> Self:
+        needed = self.wait_for_destination_seconds + 2 * self.send_timeout_seconds
+        if self.lease_seconds < needed:
+            raise ValueError(
+                f"lease_seconds must be at least {needed}: wait_for_destination_seconds and twice send_timeout_seconds,"
+                " else a delivery is taken up again while it is still being sent"
+            )
+        return self
+
+
+class WebhookSettings(DestinationSettings):
+    """How push endpoints are reached."""
+
+    webhook_connections: int = Field(64, ge=1, description="Most requests to one host at a time, per lane.")
+    webhook_connect_seconds: float = Field(5.0, gt=0, description="Longest wait for a connection to a host.")
+
+
+class SmtpSecurity(StrEnum):
+    """How the connection to the relay is protected; never by what the relay happens to offer."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
 class SmtpSettings(BaseSettings):
     """Where mail goes out."""
 
@@ -41,12 +87,38 @@ class SmtpSettings(BaseSettings):
 
     smtp_host: str = Field("127.0.0.1", description="Host of the SMTP relay.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the SMTP relay.")
+    smtp_security: SmtpSecurity = Field(
+        SmtpSecurity.STARTTLS, description="starttls, tls (from the first byte), or none (a relay on this machine)."
+    )
     smtp_from: str = Field("Tocsin <tocsin@localhost>", description="From of what is sent, as in a mail header.")
     smtp_username: str = Field("", description="Login at the relay; empty means none.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password at the relay.")
     smtp_connections: int = Field(4, ge=1, description="Most connections to the relay per lane.")
-    smtp_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for one answer of the relay.")
+    smtp_mails_per_connection: int = Field(500, ge=1, description="Mails after which a connection is made anew.")
+
+    @model_validator(mode="after")
+    def _from_is_an_address(self) -> Self:
+        if "@" not in parseaddr(self.smtp_from)[1] or not (self.smtp_from.isascii() and self.smtp_from.isprintable()):
+            raise ValueError("smtp_from must be a mail address in ASCII, such as: Tocsin <tocsin@example.com>")
+        return self
 
 
-class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings, IntakeSettings, FanoutSettings, SmtpSettings):
+class Settings(
+    BaseServiceSettings,
+    KafkaSettings,
+    PostgresSettings,
+    IntakeSettings,
+    FanoutSettings,
+    DeliverySettings,
+    WebhookSettings,
+    SmtpSettings,
+):
     """Everything the dispatcher is told; `postgres_pool_size` is per lane, so that lanes never wait for each other."""
+
+    @model_validator(mode="after")
+    def _drain_outlasts_a_send(self) -> Self:
+        if self.drain_seconds <= self.send_timeout_seconds:
+            raise ValueError(
+                "drain_seconds must be longer than send_timeout_seconds, else a stop cuts off what is being sent"
+            )
+        return self
