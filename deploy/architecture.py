@@ -49,10 +49,9 @@ def page(text: str, topics: Sequence[Topic]) -> str:
 
 def kept(topic: Topic) -> str:
     """How long a record stays, as people say it."""
-    if topic.compacted:
-        return "the last of each key"
     hours = topic.retention_ms // _HOUR_MS
-    return f"{hours // 24} days" if hours > 48 else f"{hours} h"  # noqa: PLR2004 - beyond two days people count days
+    age = f"{hours // 24} days" if hours > 48 else f"{hours} h"  # noqa: PLR2004 - beyond two days people count days
+    return f"the last of each key, {age}" if topic.compacted else age
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -30,6 +30,5 @@ def resource(topic: Topic) -> dict[str, Any]:
 
 
 def _kept(topic: Topic) -> dict[str, Any]:
-    if topic.compacted:
-        return {"cleanup.policy": "compact"}
-    return {"cleanup.policy": "delete", "retention.ms": topic.retention_ms}
+    policy = "compact,delete" if topic.compacted else "delete"
+    return {"cleanup.policy": policy, "retention.ms": topic.retention_ms}

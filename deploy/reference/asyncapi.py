@@ -55,7 +55,8 @@ def _name_of(topic: Topic) -> str | None:
 
 
 def _kept(topic: Topic) -> dict[str, Any]:
-    return {"cleanup.policy": ["compact"]} if topic.compacted else {"retention.ms": topic.retention_ms}
+    policy = {"cleanup.policy": ["compact", "delete"]} if topic.compacted else {}
+    return {**policy, "retention.ms": topic.retention_ms}
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,8 @@ class Topic:
     """One topic: what it carries, how it is keyed and kept, who writes and who reads.
 
     `model` is None where the records are somebody else's bytes. Producers and consumers are services; `upstream` and
-    `others` stand for the world outside.
+    `others` stand for the world outside. A compacted topic keeps the last record of a key, and it too only for its
+    retention.
     """
 
     name: str
@@ -37,6 +38,7 @@ REQUESTS = "notifications.requests"
 REJECTED = "notifications.rejected"
 SCHEDULED = "notifications.scheduled"
 DIGEST_WINDOWS = "digest.windows"
+DIGEST_WINDOWS_CHANGELOG = "digest.windows.changelog"
 INBOX_CHANGES = "inbox.changes"
 EVENTS = "notifications.events"
 DEAD_LETTERS = "dead.letters"
@@ -78,6 +80,7 @@ TOPICS: tuple[Topic, ...] = (
         for lane in Lane
     ),
     Topic(DIGEST_WINDOWS, messages.WindowOpened, "window id", ("dispatcher", "digest"), ("digest",)),
+    Topic(DIGEST_WINDOWS_CHANGELOG, None, "window id", ("digest",), ("digest",), compacted=True),
     Topic(INBOX_CHANGES, messages.InboxChanged, "tenant and recipient",
           ("dispatcher", "inbox", "retention"), ("inbox",), retention_ms=_HOUR_MS),
     Topic(EVENTS, messages.NotificationEvent, "notification id",

@@ -55,7 +55,7 @@ def test_a_page_without_the_marks_is_refused_with_what_to_do() -> None:
     [
         (Topic("a", None, "any", (), (), retention_ms=3_600_000), "1 h"),
         (Topic("a", None, "any", (), (), retention_ms=3 * 86_400_000), "3 days"),
-        (Topic("a", None, "any", (), (), compacted=True), "the last of each key"),
+        (Topic("a", None, "any", (), (), compacted=True), "the last of each key, 3 days"),
     ],
 )
 def test_the_table_says_how_long_records_stay(topic: Topic, said: str) -> None:

@@ -37,10 +37,10 @@ def test_a_topic_keeps_as_long_as_the_table_says_on_three_brokers_of_which_two_m
     }
 
 
-def test_a_compacted_topic_is_never_cut_by_age() -> None:
-    topic = Topic("a.topic", None, "any", ("ingest",), ("others",), compacted=True)
+def test_a_compacted_topic_is_cut_by_age_too_so_that_it_keeps_no_permanent_record() -> None:
+    topic = Topic("a.topic", None, "any", ("ingest",), ("others",), retention_ms=1000, compacted=True)
     config: dict[str, Any] = topics.resource(topic)["spec"]["config"]
-    assert config == {"min.insync.replicas": 2, "cleanup.policy": "compact"}
+    assert config == {"min.insync.replicas": 2, "cleanup.policy": "compact,delete", "retention.ms": 1000}
 
 
 @pytest.mark.parametrize(
