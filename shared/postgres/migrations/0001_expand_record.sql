@@ -151,9 +151,11 @@ CREATE TABLE inbox_items (         -- one per recipient, also of those without c
   digest_id uuid,                  -- seed 002's sent=true: this item stood in that digest
   email_skipped text,              -- why the digest left it out
   dismissed_at timestamptz,
+  version integer NOT NULL DEFAULT 1, -- grows with every change its recipient can see
   PRIMARY KEY (tenant, recipient, notification_id, expires_on)
 ) PARTITION BY LIST (expires_on);
-CREATE INDEX inbox_items_created ON inbox_items USING brin (created_at);
+-- Summed up as it grows: the reconciler reads its newest end every few seconds.
+CREATE INDEX inbox_items_created ON inbox_items USING brin (created_at) WITH (autosummarize = on);
 CREATE INDEX inbox_items_notification ON inbox_items (notification_id);
 CREATE INDEX inbox_items_unsent ON inbox_items (tenant, recipient, class_key)
   WHERE email_plan = 'digest' AND digest_id IS NULL AND email_skipped IS NULL;
@@ -411,7 +413,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_items, deliveries, attempts, timel
 GRANT SELECT ON properties, notifications, inbox_items, digests, fanouts, windows, endpoints TO tocsin_scheduler;
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedules, deliveries, attempts, timeline, dead_letters, outbox, positions
   TO tocsin_scheduler;
-GRANT UPDATE ON inbox_items TO tocsin_scheduler;
+GRANT SELECT ON importances TO tocsin_scheduler;
+GRANT SELECT, INSERT, UPDATE ON bodies TO tocsin_scheduler, tocsin_digest;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON identities, notifications, inbox_items, deliveries, attempts, timeline,
   digests, dead_letters, windows, schedules, fanouts, outbox, bodies TO tocsin_retention;
@@ -419,7 +422,8 @@ GRANT EXECUTE ON FUNCTION make_partitions(integer), drop_partition(text, date), 
 
 GRANT SELECT ON api_keys, properties, importances, classes, users TO tocsin_inbox;
 GRANT SELECT, UPDATE ON notifications, inbox_items, identities TO tocsin_inbox;
-GRANT SELECT, INSERT ON timeline, outbox TO tocsin_inbox;
+GRANT SELECT, INSERT ON timeline TO tocsin_inbox;
+GRANT SELECT, INSERT, DELETE ON outbox TO tocsin_inbox;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, properties, importances, classes, users, endpoints
   TO tocsin_console;
