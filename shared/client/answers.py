@@ -1,0 +1,157 @@
+"""What Tocsin answers, as frozen models; fields a later version adds are ignored."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.contract.messages import FieldError
+from shared.contract.outcomes import AttemptOutcome, Channel, DeliveryState
+
+
+class Answer(BaseModel):
+    """Any answer: frozen, tolerant of what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
+
+
+class Accepted(Answer):
+    """Tocsin has the notification and will not lose it.
+
+    Attributes:
+        schedule_id: the number of its schedule where it was asked for later.
+        deduplication: whether the idempotency key was decided (`checked`), will be when PostgreSQL is back
+            (`deferred`), or none was given.
+    """
+
+    notification_id: UUID
+    status: Literal["accepted", "scheduled"]
+    schedule_id: int | None = None
+    deduplication: Literal["checked", "deferred", "none"] = "none"
+
+
+class Refused(Answer):
+    """One notification of a batch was not taken; the others stand."""
+
+    status: int
+    detail: str = ""
+    errors: tuple[FieldError, ...] = ()
+
+
+class TimelineEntry(Answer):
+    """One thing that happened to a notification."""
+
+    at: AwareDatetime
+    event: str
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Attempt(Answer):
+    """One attempt at a delivery; `seconds` is how long the destination took."""
+
+    at: AwareDatetime
+    outcome: AttemptOutcome | str
+    reason: str | None = None
+    seconds: float | None = None
+
+
+class Delivery(Answer):
+    """One way of one notification to one endpoint of a recipient, with its attempts."""
+
+    recipient: str
+    channel: Channel | str
+    endpoint: str | None = None
+    state: DeliveryState | str
+    reason: str | None = None
+    digest_id: UUID | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+class Trace(Answer):
+    """Everything that happened to one notification, and why."""
+
+    notification_id: UUID
+    state: str
+    timeline: tuple[TimelineEntry, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class User(Answer):
+    """A recipient of the directory; only `id` must be known."""
+
+    id: str
+    login: str | None = None
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    kind: Literal["user", "system"] = "user"
+    roles: tuple[str, ...] = ()
+
+
+class Endpoint(Answer):
+    """Where a channel reaches a recipient; `secret` is answered once, when the endpoint is made."""
+
+    id: UUID
+    recipient: str
+    channel: Channel | str
+    kind: str
+    address: str
+    state: str
+    reason: str | None = None
+    secret: str | None = None
+
+
+class CommunicationClass(Answer):
+    """A communication class: the options of its notifications."""
+
+    key: str
+    name: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ApiKey(Answer):
+    """An API key; `key` is answered once, when it is made or rotated."""
+
+    id: str
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    key: str | None = None
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+    created_at: AwareDatetime | None = None
+
+
+class DeadLetter(Answer):
+    """What could not be understood or was given up; `original` is base64 and stands only in the single answer."""
+
+    id: UUID
+    reason: str
+    detail: str = ""
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    at: AwareDatetime
+    redriven: AwareDatetime | bool | None = None
+    original: str | None = None
+
+
+class Redriven(Answer):
+    """How many dead letters were, or with `dry_run` would be, sent again."""
+
+    count: Annotated[int, Field(ge=0)]
+    dry_run: bool = False
+
+
+class Schedule(Answer):
+    """A notification asked for later."""
+
+    id: int
+    notification_id: UUID
+    due_at: AwareDatetime
+    local: datetime
+    timezone: str
+    job: str | None = None
+    state: Literal["pending", "released", "cancelled"]

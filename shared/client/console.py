@@ -1,0 +1,131 @@
+"""The operators' side: directory, keys, traces, dead letters, schedules."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from shared.client import answers
+from shared.client.transport import Call, Patience, Transport
+
+A = TypeVar("A", bound=answers.Answer)
+
+
+class Console:
+    """The console's API: `async with Console(url, admin_key) as console`.
+
+    Every method raises RefusedError when the console says no and UnavailableError when it did not answer in time.
+    """
+
+    def __init__(self, console_url: str, api_key: str, patience: Patience | None = None) -> None:
+        self._transport = Transport(console_url, api_key, patience or Patience())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    async def put_user(self, user: Mapping[str, Any]) -> answers.User:
+        """Make or change a user; `user` has the wire's fields, of which only `id` must be there."""
+        path = f"/v1/users/{quote(str(user['id']), safe='')}"
+        return answers.User.model_validate(await self._put(path, dict(user)))
+
+    async def user(self, user_id: str) -> answers.User:
+        """One user."""
+        return answers.User.model_validate(await self._get(f"/v1/users/{quote(user_id, safe='')}"))
+
+    def users(self) -> AsyncIterator[answers.User]:
+        """Every user, page by page."""
+        return self._listed("/v1/users", answers.User)
+
+    async def create_endpoint(self, recipient: str, address: str, kind: str = "webhook") -> answers.Endpoint:
+        """Register where push reaches a recipient; the answer alone shows the secret that signs what is sent there."""
+        body = {"recipient": recipient, "channel": "push", "kind": kind, "address": address}
+        return answers.Endpoint.model_validate(await self._post("/v1/endpoints", body))
+
+    def endpoints(self) -> AsyncIterator[answers.Endpoint]:
+        """Every push endpoint, page by page."""
+        return self._listed("/v1/endpoints", answers.Endpoint)
+
+    async def delete_endpoint(self, endpoint_id: UUID) -> None:
+        """Remove a push endpoint."""
+        await self._delete(f"/v1/endpoints/{endpoint_id}")
+
+    async def put_class(self, key: str, options: Mapping[str, Any], name: str = "") -> answers.CommunicationClass:
+        """Make or change a communication class."""
+        path = f"/v1/classes/{quote(key, safe='')}"
+        answer = await self._put(path, {"name": name or key, "options": dict(options)})
+        return answers.CommunicationClass.model_validate({"key": key, **answer})
+
+    async def create_key(self, name: str, scopes: Sequence[str], expires_at: datetime | None = None) -> answers.ApiKey:
+        """Make an API key of this key's tenant; the answer alone shows it."""
+        body = {"name": name, "scopes": list(scopes), "expires_at": expires_at.isoformat() if expires_at else None}
+        return answers.ApiKey.model_validate(await self._post("/v1/keys", body))
+
+    async def rotate_key(self, key_id: str) -> answers.ApiKey:
+        """Give a key a new secret; the old one works on for a while."""
+        return answers.ApiKey.model_validate(await self._post(f"/v1/keys/{quote(key_id, safe='')}/rotate", {}))
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End a key at once."""
+        await self._delete(f"/v1/keys/{quote(key_id, safe='')}")
+
+    def keys(self) -> AsyncIterator[answers.ApiKey]:
+        """Every key of the tenant, without its secret."""
+        return self._listed("/v1/keys", answers.ApiKey)
+
+    async def trace(self, notification_id: UUID) -> answers.Trace:
+        """What became of a notification, for each recipient and channel, and why."""
+        return answers.Trace.model_validate(await self._get(f"/v1/traces/{notification_id}"))
+
+    def dead_letters(self, reason: str | None = None) -> AsyncIterator[answers.DeadLetter]:
+        """Every dead letter, or those of one reason."""
+        return self._listed("/v1/dead-letters", answers.DeadLetter, {"reason": reason} if reason else {})
+
+    async def dead_letter(self, letter_id: UUID) -> answers.DeadLetter:
+        """One dead letter with its original bytes as base64."""
+        return answers.DeadLetter.model_validate(await self._get(f"/v1/dead-letters/{letter_id}"))
+
+    async def redrive(self, selection: Mapping[str, Any]) -> dict[str, Any]:
+        """Send dead letters again, keeping their ids.
+
+        `selection` has `ids`, `reason` or `since`, and optionally `rate_per_second` and `dry_run`.
+        """
+        answer: dict[str, Any] = await self._post("/v1/dead-letters/redrive", dict(selection))
+        return answer
+
+    def schedules(self) -> AsyncIterator[answers.Schedule]:
+        """Every schedule, page by page."""
+        return self._listed("/v1/schedules", answers.Schedule)
+
+    async def cancel_schedule(self, schedule_id: int) -> None:
+        """Cancel what was asked for later and is not released yet."""
+        await self._delete(f"/v1/schedules/{schedule_id}")
+
+    async def _listed(self, path: str, model: type[A], query: Mapping[str, str] | None = None) -> AsyncIterator[A]:
+        cursor: str | None = None
+        while True:
+            asked = {**(query or {}), "limit": "100"} | ({"cursor": cursor} if cursor else {})
+            page = await self._transport.answer(Call("GET", path, repeatable=True, query=asked))
+            for item in page["items"]:
+                yield model.model_validate(item)
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    async def _get(self, path: str) -> Any:
+        return await self._transport.answer(Call("GET", path, repeatable=True))
+
+    async def _put(self, path: str, body: Mapping[str, Any]) -> Any:
+        return await self._transport.answer(Call("PUT", path, repeatable=True, body=body))
+
+    async def _delete(self, path: str) -> None:
+        await self._transport.answer(Call("DELETE", path, repeatable=True))
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return await self._transport.answer(Call("POST", path, repeatable=False, body=body))

@@ -1,0 +1,71 @@
+"""The fields of a notification as keywords of a call."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NotRequired, Required, TypedDict
+
+from pydantic import ValidationError
+
+from shared.client.errors import RefusedError
+from shared.contract import requests
+from shared.contract.messages import FieldError
+
+
+class ItemFields(TypedDict):
+    """A thing a notification relates to."""
+
+    table: str
+    id: str
+    url: NotRequired[str | None]
+
+
+class ScheduleFields(TypedDict):
+    """When to send: a local time without offset, and the IANA zone it is local to."""
+
+    local: datetime | str
+    timezone: str
+
+
+class NotificationFields(TypedDict, total=False):
+    """What a notification says; `class_key` is the wire's `class`, a word Python keeps for itself."""
+
+    source: Required[str]
+    name: Required[str]
+    description: Required[str]
+    recipients: Required[Sequence[str]]
+    importance: str
+    class_key: str
+    options: Mapping[str, Any]
+    items: Sequence[ItemFields]
+    requires_action: bool
+    action_url: str | None
+    channels: Sequence[str]
+    idempotency_key: str
+    schedule: ScheduleFields
+    expires_at: datetime | str
+
+
+def body_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON body for some fields, checked by the model of the door before anything is sent.
+
+    Raises:
+        RefusedError: 422 with every error, as the door itself would answer.
+    """
+    try:
+        request = requests.NotificationRequest.model_validate(fields)
+    except ValidationError as error:
+        raise RefusedError(422, "the notification is not valid; nothing was sent", field_errors(error)) from error
+    body: dict[str, Any] = request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return body
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Everything pydantic found, with RFC 6901 pointers."""
+    return [
+        FieldError(pointer=_pointer(each["loc"]), code=each["type"], detail=each["msg"])
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

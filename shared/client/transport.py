@@ -1,0 +1,150 @@
+"""HTTP with patience: what may work later is tried again, no sooner than the other side asked for."""
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from pydantic import ValidationError
+
+from shared.client.errors import ClientError, RefusedError, UnavailableError
+from shared.contract.messages import FieldError
+from shared.retry import Backoff
+
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""Nothing was done: a repeat is safe whatever was asked."""
+
+_UNSURE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+"""A proxy's answers for a request that may have arrived: only what has an identity is repeated."""
+
+
+_BACKOFF = Backoff(first_seconds=0.25, longest_seconds=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to try: attempts in all, seconds for one of them, and the waits between."""
+
+    attempts: int = 6
+    timeout_seconds: float = 15.0
+    backoff: Backoff = _BACKOFF
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `repeatable` says that a repeat of one that arrived changes nothing."""
+
+    method: str
+    path: str
+    repeatable: bool
+    body: Any = None
+    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+class _TryLaterError(Exception):
+    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Transport:
+    """One service's API as one caller sees it; close it when done."""
+
+    def __init__(self, base_url: str, api_key: str, patience: Patience) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+        self._patience = patience
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def answer(self, call: Call) -> Any:
+        """The JSON of a successful answer, None where it has no body.
+
+        Raises:
+            RefusedError: the answer is an error that a repeat would not change.
+            UnavailableError: patience ran out.
+        """
+        payload = None if call.body is None else json.dumps(call.body).encode()
+        attempt = 1
+        while True:
+            try:
+                return await self._once(call, payload)
+            except _TryLaterError as later:
+                if attempt >= self._patience.attempts:
+                    raise UnavailableError(f"{call.method} {self._base_url}{call.path}: {later}") from later
+                chance = random.random()  # noqa: S311 - spreads retries, guards nothing
+                wait = self._patience.backoff.no_sooner_than(attempt, chance, later.retry_after_seconds)
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    async def _once(self, call: Call, payload: bytes | None) -> Any:
+        headers = dict(call.headers or {}) | ({"Content-Type": "application/json"} if payload is not None else {})
+        try:
+            async with self._connections().request(
+                call.method, self._base_url + call.path, data=payload, params=call.query, headers=headers,
+                allow_redirects=False,
+            ) as response:  # fmt: skip
+                return _answer_of(response, await response.read(), call)
+        except aiohttp.ClientConnectorError as error:
+            raise _TryLaterError(f"cannot connect ({error.os_error.strerror or error.os_error})") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            said = f"{type(error).__name__}: the answer did not come"
+            if call.repeatable:
+                raise _TryLaterError(said) from error
+            raise UnavailableError(f"{call.method} {call.path}: {said}; look whether it happened") from error
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=self._patience.timeout_seconds)
+            self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
+        return self._session
+
+
+def _answer_of(response: aiohttp.ClientResponse, content: bytes, call: Call) -> Any:
+    if response.status in _LATER or (response.status in _UNSURE and call.repeatable):
+        raise _TryLaterError(
+            str(_refusal(response.status, content)),
+            retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+        )
+    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise _refusal(response.status, content)
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise ClientError(f"{call.method} {call.path} answered no JSON: is this address Tocsin's?") from error
+
+
+def _refusal(status: int, content: bytes) -> RefusedError:
+    """An error answer as an exception, also where something between answered in a shape of its own."""
+    try:
+        problem = json.loads(content)
+        errors = [FieldError.model_validate(each) for each in problem.get("errors", ())]
+        return RefusedError(status, problem.get("detail") or problem.get("title") or "", errors)
+    except (ValueError, AttributeError, TypeError, ValidationError):
+        return RefusedError(status, content[:200].decode("utf-8", "replace").strip() or HTTPStatus(status).phrase)
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """What a Retry-After header asks for (RFC 9110 10.2.3: seconds or a date); None where it says nothing."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
