@@ -1,16 +1,10 @@
 """What the digest service is told, once, from the environment."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import Field
 
 from shared.runtime.settings import BaseServiceSettings, KafkaSettings, PostgresSettings
-
-
-def _scratch() -> Path:
-    return Path(tempfile.gettempdir()) / f"tocsin-digest-{os.getuid()}"
 
 
 class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings):
@@ -26,7 +20,8 @@ class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings):
     stray_poll_seconds: float = Field(
         30.0, gt=0, description="Wait between two searches for unsent notifications without an open window."
     )
-    faust_folder: Path = Field(
-        default_factory=_scratch,
-        description="Folder in which faust makes its own, which stay empty: its tables lie in memory and in Kafka.",
+    faust_folder: Path | None = Field(
+        None,
+        description="Folder in which faust makes its own; they stay empty, its tables lie in memory and in Kafka; "
+        "unset takes one in the host's temporary folder.",
     )
