@@ -54,3 +54,8 @@ def test_a_window_has_one_id_in_whatever_zone_its_opening_is_written() -> None:
     utc = datetime(2026, 1, 1, tzinfo=UTC)
     east = utc.astimezone(timezone(timedelta(hours=10)))
     assert ids.digest("a", "r", "c", utc) == ids.digest("a", "r", "c", east)
+
+
+def test_a_derived_id_is_the_uuid5_of_the_json_array() -> None:
+    namespace = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin:ids:1")
+    assert ids.derived("delivery", ["tänant", 7]) == uuid.uuid5(namespace, '["delivery","t\\u00e4nant",7]')
