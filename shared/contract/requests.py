@@ -4,10 +4,19 @@ The model is strict (unknown fields are errors), since a caller's misspelling mu
 limits are those of the wire documentation; characters are Unicode code points.
 """
 
-from datetime import datetime
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from shared.contract.importance import Importance
 from shared.contract.outcomes import Channel
@@ -18,28 +27,29 @@ MAX_BATCH = 1_000
 MAX_BODY_BYTES = 1_048_576
 MAX_OPTIONS_BYTES = 16_384
 
-_LAST_C0_CONTROL = 0x1F
-_DELETE = 0x7F
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _storable(text: str) -> str:
     """PostgreSQL stores no NUL and UTF-8 has no lone surrogates: refuse both here, with their name."""
-    if "\x00" in text:
-        raise ValueError("contains a NUL character, which cannot be stored; remove it")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if found := _UNSTORABLE.search(text):
+        if found[0] == "\x00":
+            raise ValueError("contains a NUL character, which cannot be stored; remove it")
         raise ValueError("contains a lone surrogate, which is not valid Unicode; send well-formed UTF-8")
     return text
 
 
 def _one_line(text: str) -> str:
     """Names reach mail headers, where a line break would begin a header of the sender's choice."""
-    if any(ord(character) <= _LAST_C0_CONTROL or ord(character) == _DELETE for character in text):
+    if _NOT_ONE_LINE.search(text):
+        _storable(text)
         raise ValueError("contains a control character or line break; use one line of plain text")
     return text
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[Text, AfterValidator(_one_line)]
+Line = Annotated[str, AfterValidator(_one_line)]
 Id = Annotated[Line, StringConstraints(min_length=1, max_length=255)]
 
 
@@ -72,7 +82,7 @@ class Audience(RequestModel):
 class ScheduleRequest(RequestModel):
     """When to send: a local time in an IANA zone, optionally with the name of a registered job."""
 
-    local: Annotated[datetime, WithJsonSchema(_LOCAL_TIME)]
+    local: Annotated[NaiveDatetime, WithJsonSchema(_LOCAL_TIME)]
     timezone: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     job: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
 
