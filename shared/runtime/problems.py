@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.contract import field_errors
 from shared.contract.messages import FieldError
 from shared.errors import TransientError
 
@@ -61,17 +62,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        found = [
-            FieldError(pointer=pointer(part["loc"][1:]), code=part["type"], detail=part["msg"])
-            for part in error.errors()
-        ]
-        return answer(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not valid; see errors", found))
+        found = field_errors.from_pydantic([{**part, "loc": part["loc"][1:]} for part in error.errors()])
+        listed = field_errors.limited(found)
+        return answer(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not valid; see errors", listed))
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
         return answer(ProblemError(HTTPStatus(error.status_code), str(error.detail)))
-
-
-def pointer(location: Sequence[str | int]) -> str:
-    """A location within a document as an RFC 6901 JSON pointer."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
