@@ -1,7 +1,7 @@
 """Identities: what is the same has the same id, and nothing else has."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 
@@ -57,5 +57,5 @@ def test_a_window_has_one_id_in_whatever_zone_its_opening_is_written() -> None:
 
 
 def test_a_derived_id_is_the_uuid5_of_the_json_array() -> None:
-    namespace = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin:ids:1")
-    assert ids.derived("delivery", ["tänant", 7]) == uuid.uuid5(namespace, '["delivery","t\\u00e4nant",7]')
+    namespace = uuid5(NAMESPACE_URL, "urn:tocsin:ids:1")
+    assert ids.derived("delivery", ["tänant", 7]) == uuid5(namespace, '["delivery","t\\u00e4nant",7]')
