@@ -110,7 +110,7 @@ class Kafka:
         if (self.folder / "logs" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        tool = ["kafka.tools.StorageTool", "format", "--config", str(self._properties), "--cluster-id", f"{cluster}"]
+        tool = ["kafka.tools.StorageTool", "format", "--config", str(self._properties), f"--cluster-id={cluster}"]
         fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={LOGGING}"]
         command = [java_command[0], *fast, *java_command[1:], *tool]
         run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
