@@ -12,11 +12,10 @@ import orjson
 from shared.contract import ids, messages, records
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
+from shared.postgres import bodies
 from shared.postgres.pool import Connection
 
 KEPT_DAYS = 14
-LARGEST_ORIGINAL_BYTES = 512 * 1024
-"""A larger original stands in `bodies`, since with its headers it would not fit into a record any more."""
 
 _BURY = """
 INSERT INTO dead_letters (tenant, id, expires_on, reason, detail, topic, partition, "offset", delivery_id, key,
@@ -29,12 +28,6 @@ FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text
   AS dead (tenant, id, expires_on, reason, detail, topic, partition, "offset", delivery_id, key, headers, original,
            original_ref)
 ON CONFLICT (id, expires_on) DO NOTHING
-"""
-
-_KEEP_BODY = """
-INSERT INTO bodies AS kept (tenant, hash, content, keep_until)
-VALUES ($1, $2, $3, db_now() + make_interval(days => $4))
-ON CONFLICT (tenant, hash) DO UPDATE SET keep_until = greatest(kept.keep_until, excluded.keep_until)
 """
 
 
@@ -67,7 +60,7 @@ class DeadLetter:
     def original_ref(self) -> bytes | None:
         """The SHA-256 under which a large original stands in `bodies`."""
         value = self.original.value or b""
-        return hashlib.sha256(value).digest() if len(value) > LARGEST_ORIGINAL_BYTES else None
+        return bodies.reference(value) if len(value) > bodies.LARGEST_INLINE_BYTES else None
 
 
 def of_record(original: Record, position: tuple[int, int], tenant: str, reason: Reason, detail: str) -> DeadLetter:
@@ -98,7 +91,7 @@ async def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:
         return
     for letter in letters:
         if letter.original_ref is not None:
-            await connection.execute(_KEEP_BODY, letter.tenant, letter.original_ref, letter.original.value, KEPT_DAYS)
+            await bodies.keep(connection, letter.tenant, letter.original.value or b"", KEPT_DAYS)
     rows = [_row(letter) for letter in letters]
     await connection.execute(_BURY, *(list(column) for column in zip(*rows, strict=True)), KEPT_DAYS)
 

@@ -11,7 +11,7 @@ from shared.contract.records import Record
 from shared.kafka import lag
 from shared.kafka.consumer import open_consumer
 from shared.kafka.producer import open_producer
-from shared.postgres import dead_letters, positions
+from shared.postgres import bodies, dead_letters, positions
 from shared.postgres.pool import Pool, open_pool, transaction
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.support import databases
@@ -49,7 +49,7 @@ async def test_a_poisoned_record_is_buried_once_with_its_bytes_and_origin(pool: 
 
 
 async def test_the_original_of_a_large_dead_letter_stands_in_bodies(pool: Pool) -> None:
-    large = Record(POISON.topic, None, b"x" * (dead_letters.LARGEST_ORIGINAL_BYTES + 1))
+    large = Record(POISON.topic, None, b"x" * (bodies.LARGEST_INLINE_BYTES + 1))
     letter = dead_letters.of_record(large, (0, 0), "", Reason.UNDECODABLE, "not JSON")
     async with transaction(pool) as connection:
         await dead_letters.bury(connection, [letter])
