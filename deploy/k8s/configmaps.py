@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 
 from shared.runtime.settings import SECRETS
 
-SERVICES = ("dispatcher", "scheduler", "inbox", "console")
+SERVICES = ("ingest", "dispatcher", "digest", "scheduler", "retention", "inbox", "console")
 
 # The manifests give these themselves: they differ from pod to pod.
 PER_POD = frozenset({"instance"})
@@ -20,6 +20,7 @@ CLUSTER: Mapping[str, str] = {
     "api_key_secret_file": str(SECRETS / "api-key-secret"),
     "inbox_token_secret_file": str(SECRETS / "inbox-token-secret"),
     "kafka_bootstrap": "tocsin-kafka-bootstrap:9092",
+    "lease_seconds": "120",
     "log_format": "json",
     "ops_host": "0.0.0.0",  # noqa: S104 - kubelet and Prometheus ask from outside the pod
     "ops_port": "9090",
@@ -33,8 +34,8 @@ SERVICE: Mapping[str, Mapping[str, str]] = {
     "ingest": {"drain_seconds": "30"},
     "inbox": {"drain_seconds": "30"},
     "console": {"drain_seconds": "30"},
-    "dispatcher": {"drain_seconds": "45", "send_timeout_seconds": "30", "lease_seconds": "120"},
-    "digest": {"drain_seconds": "75"},
+    "dispatcher": {"drain_seconds": "45", "send_timeout_seconds": "30"},
+    "digest": {"drain_seconds": "75", "faust_folder": "/tmp"},  # noqa: S108 - the pod's own
     "scheduler": {"drain_seconds": "45"},
     "retention": {"drain_seconds": "45"},
 }
@@ -82,8 +83,10 @@ def value(service: str, name: str, field: FieldInfo) -> str:
     Raises `MissingValueError` when there is none of the three.
     """
     chosen = SERVICE[service].get(name, CLUSTER.get(name))
-    if chosen is None and field.is_required():
-        raise MissingValueError(f"{service}: `{name}` has no default; give it a value in deploy/k8s/configmaps.py")
+    if chosen is None and (field.is_required() or field.default_factory is not None):
+        raise MissingValueError(
+            f"{service}: `{name}` has no default fit for every pod; give it a value in deploy/k8s/configmaps.py"
+        )
     return str(field.default) if chosen is None else chosen
 
 

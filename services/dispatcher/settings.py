@@ -8,7 +8,13 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 from shared.contract.importance import BULK_RECIPIENTS
-from shared.runtime.settings import BaseServiceSettings, DestinationSettings, KafkaSettings, PostgresSettings
+from shared.runtime.settings import (
+    BaseServiceSettings,
+    DestinationSettings,
+    KafkaSettings,
+    LeaseSettings,
+    PostgresSettings,
+)
 
 
 class IntakeSettings(BaseSettings):
@@ -38,10 +44,8 @@ class FanoutSettings(BaseSettings):
     )
 
 
-class DeliverySettings(BaseSettings):
+class DeliverySettings(LeaseSettings):
     """How deliveries are claimed, sent and tried again; the same for every channel."""
-
-    model_config = BaseServiceSettings.model_config
 
     claim_batch: int = Field(500, ge=1, description="Most deliveries of one claim, and of one record of outcomes.")
     in_flight: int = Field(2_000, ge=1, description="Most deliveries a lane's sink holds before it stops reading.")
@@ -49,8 +53,6 @@ class DeliverySettings(BaseSettings):
     wait_for_destination_seconds: float = Field(
         5.0, gt=0, description="A delivery that would wait longer for its destination is put off instead."
     )
-    lease_seconds: float = Field(60.0, gt=0, description="How long a claim holds before others may take it up again.")
-    max_attempts: int = Field(20, ge=1, description="Attempts after which a delivery is given up.")
     retry_first_seconds: float = Field(2.0, gt=0, description="Wait after the first failed attempt; then it doubles.")
     retry_longest_seconds: float = Field(1_800.0, gt=0, description="Longest wait between two attempts.")
 

@@ -88,7 +88,7 @@ class LeaseSettings(BaseSettings):
     lease_seconds: float = Field(
         60.0, gt=0, description="How long a claimed delivery belongs to its sink; longer than a send may take."
     )
-    max_attempts: int = Field(12, ge=1, description="Attempts at one delivery before it becomes a dead letter.")
+    max_attempts: int = Field(20, ge=1, description="Attempts at one delivery before it becomes a dead letter.")
 
 
 class DestinationSettings(BaseSettings):

@@ -1,17 +1,12 @@
 """What a cluster would be told, rendered by kustomize, against what the services are and need."""
 
-import functools
-import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
-import yaml
 
-from deploy.k8s import check, toolchain
+from deploy.k8s import check
 from shared.contract.importance import Lane
-
-Resource = Mapping[str, Any]
+from tests.support.manifests import Resource, container, of_kind, rendered, service, services
 
 HTTP_SERVICES = ("ingest", "inbox", "console")
 SINKS = [f"{channel}.{lane}" for channel in ("push", "email") for lane in Lane]
@@ -28,36 +23,15 @@ GRACE_SECONDS = {
 }
 
 
-@functools.cache
-def rendered(target: str) -> list[Resource]:
-    if not toolchain.built() and not os.environ.get("CI"):
-        pytest.skip("kustomize is not built on this machine; `make check` builds it once")
-    return [each for each in yaml.safe_load_all(check.render(target, toolchain.ensure())) if each]
-
-
 @pytest.fixture(params=check.TARGETS)
 def resources(request: pytest.FixtureRequest) -> list[Resource]:
     return rendered(request.param)
-
-
-def of_kind(resources: list[Resource], *kinds: str) -> dict[str, Resource]:
-    return {each["metadata"]["name"]: each for each in resources if each["kind"] in kinds}
-
-
-def services(resources: list[Resource]) -> dict[str, Resource]:
-    """The workloads that stay, by name."""
-    return of_kind(resources, "Deployment", "StatefulSet")
 
 
 def pods(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
     """Every workload's name with the spec of its pods."""
     for name, workload in of_kind(resources, "Deployment", "StatefulSet", "Job").items():
         yield name, workload["spec"]["template"]["spec"]
-
-
-def container(workload: Resource) -> Resource:
-    (only,) = workload["spec"]["template"]["spec"]["containers"]
-    return dict(only)
 
 
 def test_every_service_and_every_role_of_the_dispatcher_has_one_workload(resources: list[Resource]) -> None:
@@ -141,11 +115,11 @@ def test_the_namespace_refuses_pods_that_are_not_restricted(resources: list[Reso
 def test_every_service_has_an_account_and_a_secret_of_its_own(resources: list[Resource]) -> None:
     accounts = of_kind(resources, "ServiceAccount")
     for name, workload in of_kind(resources, "Deployment", "StatefulSet", "Job").items():
-        service = workload["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"]
         spec = workload["spec"]["template"]["spec"]
-        assert spec["serviceAccountName"] == service, name
-        assert service in accounts, name
-        assert {each["name"]: each for each in spec["volumes"]}["secrets"]["secret"]["secretName"] == service, name
+        volumes = {each["name"]: each for each in spec["volumes"]}
+        assert service(workload) in accounts, name
+        assert spec["serviceAccountName"] == service(workload), name
+        assert volumes["secrets"]["secret"]["secretName"] == service(workload), name
 
 
 def test_no_selector_picks_the_pods_of_another_workload(resources: list[Resource]) -> None:
@@ -154,8 +128,8 @@ def test_no_selector_picks_the_pods_of_another_workload(resources: list[Resource
         assert chosen(workload["spec"]["selector"]["matchLabels"], labels) == {name}
     for name, budget in of_kind(resources, "PodDisruptionBudget").items():
         assert chosen(budget["spec"]["selector"]["matchLabels"], labels) == {name}
-    for name, service in of_kind(resources, "Service").items():
-        assert chosen(service["spec"]["selector"], labels) == {name}
+    for name, each in of_kind(resources, "Service").items():
+        assert chosen(each["spec"]["selector"], labels) == {name}
 
 
 def chosen(selector: Mapping[str, str], labels: Mapping[str, Mapping[str, str]]) -> set[str]:
