@@ -6,13 +6,13 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from pydantic import ValidationError
 
+from shared import retry
 from shared.client.errors import ClientError, RefusedError, UnavailableError
 from shared.contract.messages import FieldError
 from shared.retry import Backoff
@@ -116,7 +116,7 @@ def _answer_of(response: aiohttp.ClientResponse, content: bytes, call: Call) -> 
     if response.status in _LATER or (response.status in _UNSURE and call.repeatable):
         raise _TryLaterError(
             str(_refusal(response.status, content)),
-            retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+            retry.retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
         )
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise _refusal(response.status, content)
@@ -136,15 +136,3 @@ def _refusal(status: int, content: bytes) -> RefusedError:
         return RefusedError(status, problem.get("detail") or problem.get("title") or "", errors)
     except (ValueError, AttributeError, TypeError, ValidationError):
         return RefusedError(status, content[:200].decode("utf-8", "replace").strip() or HTTPStatus(status).phrase)
-
-
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """What a Retry-After header asks for (RFC 9110 10.2.3: seconds or a date); None where it says nothing."""
-    if header is None:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
-    except (TypeError, ValueError):
-        return None

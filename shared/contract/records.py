@@ -67,7 +67,24 @@ def event(
         tenant=tenant,
         data={"notification_id": str(notification), **detail},
     )
-    return Record(topics.EVENTS, str(notification).encode(), message.encoded(),
+    return _cloud_event(message)
+
+
+def endpoint_disabled(tenant: str, endpoint: str, at: datetime, detail: dict[str, Any], *parts: str | int) -> Record:
+    """An endpoint takes nothing any more; `parts` tell this time from the next, after it was enabled again."""
+    message = messages.NotificationEvent(
+        id=ids.derived("event", [endpoint, "disabled", *parts]),
+        type=messages.ENDPOINT_DISABLED_TYPE,
+        subject=endpoint,
+        time=at,
+        tenant=tenant,
+        data={"endpoint": endpoint, **detail},
+    )
+    return _cloud_event(message)
+
+
+def _cloud_event(message: messages.NotificationEvent) -> Record:
+    return Record(topics.EVENTS, message.subject.encode(), message.encoded(),
                   [("content-type", b"application/cloudevents+json; charset=utf-8")])  # fmt: skip
 
 
