@@ -1,1 +1,1 @@
-"""The `tocsin` command."""
+"""`tocsin`: what an operator does by hand."""

@@ -75,7 +75,7 @@ class Console:
         """End a key at once."""
         await self._delete(f"/v1/keys/{quote(key_id, safe='')}")
 
-    def keys(self) -> AsyncIterator[answers.ApiKey]:
+    def api_keys(self) -> AsyncIterator[answers.ApiKey]:
         """Every key of the tenant, without its secret."""
         return self._listed("/v1/keys", answers.ApiKey)
 

@@ -7,8 +7,7 @@ from typing import Any, NotRequired, Required, TypedDict
 from pydantic import ValidationError
 
 from shared.client.errors import RefusedError
-from shared.contract import requests
-from shared.contract.messages import FieldError
+from shared.contract import field_errors, requests
 
 
 class ItemFields(TypedDict):
@@ -54,18 +53,7 @@ def body_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
         request = requests.NotificationRequest.model_validate(fields)
     except ValidationError as error:
-        raise RefusedError(422, "the notification is not valid; nothing was sent", field_errors(error)) from error
+        found = field_errors.limited(field_errors.from_pydantic(error.errors(include_url=False, include_input=False)))
+        raise RefusedError(422, "the notification is not valid; nothing was sent", found) from error
     body: dict[str, Any] = request.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return body
-
-
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """Everything pydantic found, with RFC 6901 pointers."""
-    return [
-        FieldError(pointer=_pointer(each["loc"]), code=each["type"], detail=each["msg"])
-        for each in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-
-
-def _pointer(location: Sequence[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

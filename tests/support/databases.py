@@ -75,3 +75,16 @@ async def cloned(server: str) -> AsyncIterator[Database]:
     finally:
         async with _connected(server) as connection:
             await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.asynccontextmanager
+async def empty(server: str) -> AsyncIterator[str]:
+    """The owner's DSN of a database without any schema, dropped at the end."""
+    name = f"tocsin_empty_{uuid.uuid4().hex[:12]}"
+    async with _connected(server) as connection:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield _with(server, database=name)
+    finally:
+        async with _connected(server) as connection:
+            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

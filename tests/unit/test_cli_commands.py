@@ -1,0 +1,95 @@
+"""Rules of single commands that need nobody else."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+import typer
+from typer.main import get_command
+
+from cli import dead_letters
+from cli.app import build
+from cli.errors import CommandError, ExitCode, told
+from cli.trace import has_ended
+from shared.client import RefusedError, Trace, UnavailableError
+from tests.support.commands import tocsin
+
+ID = UUID("0199a1b2-7c1d-7e43-9f0a-2f6c1d9e8b11")
+
+
+def leaves(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], set[str]]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return [(path, {option for each in command.params for option in each.opts})]  # type: ignore[attr-defined]
+    return [leaf for name, each in inner.items() for leaf in leaves(each, (*path, name))]
+
+
+COMMANDS = leaves(get_command(build()))
+
+
+@pytest.mark.parametrize(("path", "options"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
+def test_every_command_can_answer_in_json(path: tuple[str, ...], options: set[str]) -> None:
+    assert path
+    assert "--json" in options
+
+
+def test_a_command_line_that_makes_no_sense_exits_with_two() -> None:
+    assert tocsin("trace", "no-uuid").code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "next_step"),
+    [
+        (RefusedError(401, "no"), ExitCode.REFUSED, "TOCSIN_API_KEY"),
+        (RefusedError(403, "no"), ExitCode.REFUSED, "scope"),
+        (RefusedError(404, "no"), ExitCode.MISSING, "id"),
+        (RefusedError(422, "no"), ExitCode.REFUSED, ""),
+        (UnavailableError("away"), ExitCode.UNAVAILABLE, "tocsin up"),
+    ],
+    ids=["no_key", "no_scope", "not_found", "invalid", "away"],
+)
+def test_an_error_says_what_to_do_and_exits_with_its_own_code(error: Exception, code: int, next_step: str) -> None:
+    answer = told(error)
+    assert answer.code == code
+    assert next_step in answer.next_step
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason", "since"),
+    [([], None, None), ([ID], "timeout", None), ([], "timeout", datetime(2026, 11, 22, tzinfo=UTC))],
+    ids=["nothing", "ids_and_reason", "reason_and_since"],
+)
+def test_dead_letters_are_chosen_in_exactly_one_way(
+    ids: list[UUID], reason: str | None, since: datetime | None
+) -> None:
+    with pytest.raises(CommandError, match="one of them"):
+        dead_letters.selection(ids, reason, since)
+
+
+def test_a_time_without_offset_is_utc() -> None:
+    naive = datetime(2026, 11, 22)  # noqa: DTZ001 - as typer reads it
+    assert dead_letters.selection([], None, naive) == {"since": "2026-11-22T00:00:00+00:00"}
+
+
+def trace_with(*states: str) -> Trace:
+    deliveries = [{"recipient": "ada", "channel": "push", "state": state} for state in states]
+    return Trace.model_validate({"notification_id": ID, "state": "no_action", "deliveries": deliveries})
+
+
+@pytest.mark.parametrize(
+    ("states", "ended"),
+    [((), False), (("sent", "skipped"), True), (("sent", "leased"), False), (("retry",), False), (("dead",), True)],
+    ids=["no_delivery_yet", "all_ended", "one_leased", "waiting_to_retry", "given_up"],
+)
+def test_a_trace_has_ended_when_no_delivery_is_under_way(states: tuple[str, ...], *, ended: bool) -> None:
+    assert has_ended(trace_with(*states)) is ended
+
+
+def test_a_schedule_without_zone_is_refused_before_anything_is_sent() -> None:
+    ran = tocsin("send", "--to", "ada", "--name", "n", "--at", "2026-12-01T09:00")
+    assert (ran.code, "time zone" in ran.err) == (1, True)
+
+
+def test_the_command_line_is_built_anew_each_time() -> None:
+    assert isinstance(build(), typer.Typer)
+    assert build() is not build()
