@@ -36,9 +36,10 @@ def parameters(function: FunctionNode) -> list[str]:
 
 
 def declares_options(function: FunctionNode) -> bool:
-    """Whether a decorator turns each parameter into an option of a command or a part of a request."""
-    calls = [each.func for each in function.decorator_list if isinstance(each, ast.Call)]
-    return any(isinstance(each, ast.Attribute) and each.attr == "command" for each in calls)
+    """Whether each parameter is an option of a command line: typer takes them from the signature."""
+    every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    annotations = [ast.unparse(each.annotation) for each in every if each.annotation is not None]
+    return any("typer." in text or text.startswith("flags.") for text in annotations)
 
 
 def excess(kind: str, found: dict[str, int], most: int) -> list[str]:
