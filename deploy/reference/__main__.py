@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from deploy.reference import asyncapi, settings
+from deploy.reference import asyncapi, commands, settings
 from shared.contract.topics import TOPICS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -16,6 +16,7 @@ def files() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
     version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
     return {
+        FOLDER / "commands.md": commands.page(),
         FOLDER / "settings.md": settings.page(settings.service_settings()),
         FOLDER / "asyncapi.yaml": asyncapi.document(TOPICS, version),
     }

@@ -11,20 +11,17 @@ from cli import dead_letters
 from cli.app import build
 from cli.errors import CommandError, ExitCode, told
 from cli.trace import has_ended
+from deploy.reference import commands
 from shared.client import RefusedError, Trace, UnavailableError
 from tests.support.commands import tocsin
 
 ID = UUID("0199a1b2-7c1d-7e43-9f0a-2f6c1d9e8b11")
 
 
-def leaves(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], set[str]]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        return [(path, {option for each in command.params for option in each.opts})]  # type: ignore[attr-defined]
-    return [leaf for name, each in inner.items() for leaf in leaves(each, (*path, name))]
-
-
-COMMANDS = leaves(get_command(build()))
+COMMANDS = [
+    (path, {option for each in command.params for option in each.opts})
+    for path, command in commands.leaves(get_command(build()), ())
+]
 
 
 @pytest.mark.parametrize(("path", "options"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
