@@ -8,6 +8,7 @@ LOOPBACK = "127.0.0.1"
 # chosen here is not taken by a passing client while its server is still starting.
 CHOICE = range(15_000, 32_000)
 TRIES = 200
+HIGHEST = 65_535
 
 
 def is_free(port: int) -> bool:

@@ -12,10 +12,11 @@ import uuid
 from typing import Self
 
 from deploy.local import child, errors, ports
-from deploy.local.kafka import jars, java, properties
+from deploy.local.kafka import archive, jars, java, properties
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
+ENDED_BY_TERM = 128 + signal.SIGTERM  # how a JVM ends whose shutdown ran to its end
 POLL_SECONDS = 0.05
 READY_LINE = b"Kafka Server started"
 PORT_TAKEN = b"Address already in use"
@@ -37,6 +38,7 @@ class Kafka:
         self._advertised = advertised
         self._heap_mb = heap_mb
         self._child: child.Child | None = None
+        self._archive: archive.Archive
 
     @property
     def bootstrap(self) -> str:
@@ -53,20 +55,30 @@ class Kafka:
         """How the JVM ended, or None while it runs or was never started."""
         return self._child.returncode if self._child else None
 
+    @property
+    def cluster_id(self) -> str:
+        """What tells this cluster from one made anew in another folder; known once started."""
+        lines = (self.folder / "logs" / "meta.properties").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))["cluster.id"]
+
     async def start(self) -> str:
         """Start and wait until clients are served; returns `bootstrap`.
 
         Raises:
             LocalStackError: Java or Maven is missing, or the broker ended or was not ready in time.
         """
-        program = await asyncio.to_thread(java.find)
-        classpath = f"{await asyncio.to_thread(jars.fetched)}/*"
+        found = await asyncio.to_thread(java.find)
+        folder = await asyncio.to_thread(jars.fetched)
+        self._archive = archive.Archive(folder, found.report)
         self.folder.mkdir(parents=True, exist_ok=True)
         chosen = self.port is None
         self._configure()
-        await self._format([program, "-cp", classpath])
+        # The first compiler only: the second one costs seconds of both cores at each start.
+        tool = [found.program, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={LOGGING}"]
+        tool += ["-cp", os.pathsep.join(sorted(map(str, folder.glob("*.jar"))))]
+        await self._format(tool)
         for _ in range(3 if chosen else 1):
-            if await self._run(program, classpath):
+            if await self._run(tool):
                 return self.bootstrap
             if chosen:  # somebody else took the port in between
                 self.port = None
@@ -76,12 +88,15 @@ class Kafka:
     async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """End cleanly; killed when the grace has passed."""
         if self._child is not None:
-            await self._child.stop(signal.SIGTERM, grace_seconds)
+            code = await self._child.stop(signal.SIGTERM, grace_seconds)
+            ended = self._archive.keep if code == ENDED_BY_TERM else self._archive.discard
+            await asyncio.to_thread(ended)
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""
         if self._child is not None:
             await self._child.kill()
+            await asyncio.to_thread(self._archive.discard)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -106,24 +121,23 @@ class Kafka:
         text = properties.render(self.folder / "logs", self.port, controller_port, self._advertised)
         self._properties.write_text(text)
 
-    async def _format(self, java_command: list[str]) -> None:
+    async def _format(self, tool: list[str]) -> None:
         if (self.folder / "logs" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        tool = ["kafka.tools.StorageTool", "format", "--config", str(self._properties), f"--cluster-id={cluster}"]
-        fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={LOGGING}"]
-        command = [java_command[0], *fast, *java_command[1:], *tool]
+        arguments = ["format", "--config", str(self._properties), f"--cluster-id={cluster}"]
+        command = [*tool, "kafka.tools.StorageTool", *arguments]
         run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise errors.LocalStackError(f"Kafka could not format {self.folder}: {run.stdout}{run.stderr}".strip())
 
-    async def _run(self, program: str, classpath: str) -> bool:
+    async def _run(self, tool: list[str]) -> bool:
         """Start the JVM; False when a port was taken."""
-        memory = [f"-Xmx{self._heap_mb}m", f"-Xms{self._heap_mb // 4}m", "-XX:+UseSerialGC", "-Xshare:auto"]
-        argv = [program, *memory, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", classpath, "kafka.Kafka"]
+        flags = [f"-Xmx{self._heap_mb}m", f"-Xms{self._heap_mb // 4}m", *self._archive.flags()]
+        argv = [tool[0], *flags, *tool[1:], "kafka.Kafka", str(self._properties)]
         with self._log.open("ab") as log:
             offset = log.tell()
-            self._child = child.Child(child.Command(argv=[*argv, str(self._properties)]), log)
+            self._child = child.Child(child.Command(argv=argv), log)
         try:
             return await self._ready(offset)
         except BaseException:

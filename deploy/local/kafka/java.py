@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from deploy.local import errors
 
@@ -19,8 +20,16 @@ def major_version(report: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def find(environment: Mapping[str, str] = os.environ) -> str:
-    """The path of a Java that is new enough: `JAVA_HOME`'s, else the one on `PATH`.
+@dataclass(frozen=True)
+class Java:
+    """A Java: its program, and what it says its version is."""
+
+    program: str
+    report: str
+
+
+def find(environment: Mapping[str, str] = os.environ) -> Java:
+    """A Java that is new enough: `JAVA_HOME`'s, else the one on `PATH`.
 
     Raises:
         LocalStackError: there is none, or it is too old.
@@ -33,4 +42,4 @@ def find(environment: Mapping[str, str] = os.environ) -> str:
     major = major_version(report)
     if major is None or major < OLDEST:
         raise errors.LocalStackError(f"{java} is Java {major or 'of unknown version'}, too old: {INSTALL}")
-    return java
+    return Java(java, report)

@@ -1,0 +1,126 @@
+"""What the stack is made of: the foundation first, then the programs on it, wired together."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import aiohttp
+import asyncpg
+
+from deploy.local import kafka, ports, postgres, state, wiring
+from deploy.local import options as up_options
+from deploy.local.catalogue import SERVICES
+from deploy.local.part import PROBE_SECONDS, Program, Running, Sayer, Server
+from shared.kafka import admin
+from shared.postgres import migrate
+from shared.runtime.settings import KafkaSettings
+
+KAFKA = "kafka"
+POSTGRES = "postgres"
+MAILBOX = "mailbox"
+_SET_PASSWORD = "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)"  # noqa: S105 - a statement
+
+
+class Assembly:
+    """Builds the parts of one stack from what was chosen."""
+
+    def __init__(
+        self, options: up_options.UpOptions, held: state.State, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self._options = options
+        self._state = held
+        self._environment = environment
+        self._services = up_options.chosen_services(options)
+        self._fixed = {name: up_options.fixed_port(options, name, environment) for name in up_options.PORTS}
+        self._kafka_elsewhere = options.kafka or environment.get("TOCSIN_KAFKA_BOOTSTRAP")
+        self._postgres_elsewhere = options.postgres or environment.get("TOCSIN_POSTGRES_DSN")
+        self._kafka = kafka.Kafka(held.folder / KAFKA, port=self._fixed[KAFKA])
+        database = postgres.Options(port=self._fixed[POSTGRES])
+        self._postgres = postgres.Postgres(held.folder / POSTGRES, database)
+
+    def foundation(self) -> list[Server]:
+        """Kafka and PostgreSQL, unless they are brought along."""
+        own = []
+        if not self._kafka_elsewhere:
+            own.append(Server(KAFKA, self._kafka))
+        if not self._postgres_elsewhere:
+            own.append(Server(POSTGRES, self._postgres))
+        return own
+
+    async def prepared(self) -> wiring.Wiring:
+        """Bring schema, roles and topics up to date, and decide on every address. The foundation runs.
+
+        Raises:
+            TransientError: Kafka does not answer.
+            OSError, asyncpg.PostgresError: PostgreSQL does not.
+        """
+        bootstrap = self._kafka_elsewhere or self._kafka.bootstrap
+        dsn = self._postgres_elsewhere or self._postgres.dsn()
+        await migrate.migrate(dsn)
+        await _let_roles_in(dsn, self._services)
+        prefix = self._settings().get("TOCSIN_TOPIC_PREFIX", "")
+        await admin.create_topics(KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix))
+        return self._wired(bootstrap, dsn)
+
+    def programs(self, wired: wiring.Wiring, session: aiohttp.ClientSession, say: Sayer) -> list[Running]:
+        """The mailbox, then the services in their order."""
+        chosen = [service for service in SERVICES if service.name in self._services]
+        services = [
+            Program(
+                name=service.name,
+                arguments=["-m", f"services.{service.name}"],
+                environment=wiring.environment(service, wired, self._environment),
+                address=wired.url(service.name) if service.serves_http else "",
+                probes=wired.ops_url(service.name),
+            )
+            for service in chosen
+        ]
+        return [Running(program, session, say) for program in (self._mailbox(wired), *services)]
+
+    def _mailbox(self, wired: wiring.Wiring) -> Program:
+        listen = ["--http-port", str(wired.http_ports[MAILBOX]), "--smtp-port", str(wired.smtp_port)]
+        return Program(
+            name=MAILBOX,
+            arguments=["-m", "deploy.local.mailbox", *listen],
+            environment=self._environment,
+            address=f"{wired.url(MAILBOX)}, SMTP at {ports.LOOPBACK}:{wired.smtp_port}",
+            probes=wired.url(MAILBOX),
+        )
+
+    def _settings(self) -> dict[str, str]:
+        return {**self._environment, **self._options.settings}
+
+    def _wired(self, bootstrap: str, dsn: str) -> wiring.Wiring:
+        doors = [service.name for service in SERVICES if service.serves_http and service.name in self._services]
+        settings = dict(self._options.settings)
+        if not self._kafka_elsewhere:
+            settings.setdefault("TOCSIN_SOURCE_EPOCH", self._kafka.cluster_id)
+        if sys.stdout.isatty():
+            settings.setdefault("TOCSIN_LOG_FORMAT", self._environment.get("TOCSIN_LOG_FORMAT", "console"))
+        return wiring.Wiring(
+            state=self._state,
+            kafka=bootstrap,
+            postgres=dsn,
+            http_ports={name: self._fixed.get(name) or ports.free_port() for name in (MAILBOX, *doors)},
+            ops_ports={name: ports.free_port() for name in self._services},
+            smtp_port=self._fixed["smtp"] or ports.free_port(),
+            settings=settings,
+        )
+
+
+def session() -> aiohttp.ClientSession:
+    """The HTTP client that asks the programs how they are."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_SECONDS))
+
+
+async def _let_roles_in(dsn: str, services: list[str]) -> None:
+    """Give the services' roles passwords where the owner needs one."""
+    chosen = [service.role for service in SERVICES if service.name in services]
+    passwords = {role: wiring.role_password(dsn, role) for role in chosen}
+    connection = await asyncpg.connect(dsn)
+    try:
+        for role, password in passwords.items():
+            if password is not None:
+                await connection.execute(await connection.fetchval(_SET_PASSWORD, role, password))
+    finally:
+        await connection.close()

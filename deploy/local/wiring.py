@@ -1,0 +1,82 @@
+"""How the parts find each other: addresses, database logins, and each service's environment."""
+
+import hashlib
+import hmac
+import pathlib
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local import state
+from deploy.local.catalogue import Service
+from deploy.local.ports import LOOPBACK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """Where everything is. Ports are by name; `ops_ports` by service."""
+
+    state: state.State
+    kafka: str
+    postgres: str
+    http_ports: Mapping[str, int]
+    ops_ports: Mapping[str, int]
+    smtp_port: int
+    settings: Mapping[str, str]
+
+    def url(self, name: str) -> str:
+        """The address of an HTTP interface."""
+        return f"http://{LOOPBACK}:{self.http_ports[name]}"
+
+    def ops_url(self, name: str) -> str:
+        """The address of a service's operations pages."""
+        return f"http://{LOOPBACK}:{self.ops_ports[name]}"
+
+
+def role_dsn(owner_dsn: str, role: str) -> str:
+    """The owner's DSN with another login.
+
+    Where the owner needs a password, so does the role; it is derived from the owner's, so that every copy that
+    knows the owner's knows it too.
+    """
+    parts = urllib.parse.urlsplit(owner_dsn)
+    password = role_password(owner_dsn, role)
+    login = role if password is None else f"{role}:{password}"
+    return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def role_password(owner_dsn: str, role: str) -> str | None:
+    """The password of a service's role, or None where the owner has none."""
+    own = urllib.parse.urlsplit(owner_dsn).password
+    return None if own is None else hmac.new(own.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+def instance(service: Service, folder: pathlib.Path) -> str:
+    """The service's name among its replicas: the same after a restart, so that it takes up its own leases again.
+
+    Two state folders on one database must differ, hence the folder's digest.
+    """
+    return f"{service.name}-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}"
+
+
+def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) -> dict[str, str]:
+    """A service's environment: what we have ourselves, what the caller adds, and the wiring, which wins."""
+    # What a caller may set otherwise: the catcher is at a private address, and faust's tables need a place.
+    usual = {
+        "TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost",
+        "TOCSIN_FAUST_FOLDER": str(wiring.state.folder / "faust"),
+    }
+    wired = {
+        "TOCSIN_INSTANCE": instance(service, wiring.state.folder),
+        "TOCSIN_KAFKA_BOOTSTRAP": wiring.kafka,
+        "TOCSIN_POSTGRES_DSN": role_dsn(wiring.postgres, service.role),
+        "TOCSIN_OPS_PORT": str(wiring.ops_ports[service.name]),
+        "TOCSIN_SMTP_HOST": LOOPBACK,
+        "TOCSIN_SMTP_PORT": str(wiring.smtp_port),
+        "TOCSIN_API_KEY_SECRET_FILE": str(wiring.state.secret_file(state.API_KEYS)),
+        "TOCSIN_INBOX_TOKEN_SECRET_FILE": str(wiring.state.secret_file(state.INBOX_TOKENS)),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if service.serves_http:
+        wired["TOCSIN_HTTP_PORT"] = str(wiring.http_ports[service.name])
+    return {**usual, **inherited, **wiring.settings, **wired}

@@ -1,0 +1,116 @@
+"""The supervisor as people start it: a process that holds Kafka, PostgreSQL, the mailbox and a service."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from deploy.local import state
+from tests.support import waiting
+
+pytestmark = pytest.mark.timeout(240)
+
+PROGRAM = """
+import asyncio, pathlib, sys
+from deploy.local import errors, supervisor
+options = supervisor.UpOptions(state=pathlib.Path(sys.argv[1]), services=("retention",))
+try:
+    asyncio.run(supervisor.run(options))
+except errors.LocalStackError as error:
+    sys.exit(f"cannot start: {error}")
+"""
+START_SECONDS = 90.0
+
+
+@dataclass
+class Up:
+    process: asyncio.subprocess.Process
+    folder: pathlib.Path
+    log: pathlib.Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "endpoints.json").read_text()))
+
+    async def ready(self, stale: frozenset[int] = frozenset()) -> dict[str, Any]:
+        async def published() -> bool:
+            assert self.process.returncode is None, self.log.read_text()
+            return (self.folder / "endpoints.json").exists() and not stale & set(self.document["pids"].values())
+
+        await waiting.until(published, START_SECONDS, "endpoints.json")
+        return self.document
+
+    async def ended(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), 60)
+
+
+@contextlib.asynccontextmanager
+async def supervisor(folder: pathlib.Path, log: pathlib.Path) -> AsyncIterator[Up]:
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+    ours |= {key: os.environ[key] for key in ("TOCSIN_CACHE",) if key in os.environ}
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROGRAM, str(folder), cwd=state.CHECKOUT, env=ours, stdout=output, stderr=output
+        )
+    try:
+        yield Up(process, folder, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def gone(pids: list[int]) -> bool:
+    return not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_a_stack_starts_mends_itself_is_held_and_ends_leaving_nothing(tmp_path: pathlib.Path) -> None:
+    folder, log = tmp_path / "state", tmp_path / "log"
+    async with supervisor(folder, log) as up:
+        document = await up.ready()
+        pids = document["pids"]
+        assert set(pids) == {"kafka", "postgres", "mailbox", "retention"}
+        assert document["ingest"] is None
+        async with aiohttp.ClientSession() as session, session.get(document["metrics"]["retention"]) as response:
+            assert response.status == 200
+
+        async with supervisor(folder, tmp_path / "second.log") as second:
+            assert await asyncio.wait_for(second.process.wait(), START_SECONDS) == 1
+        said = (tmp_path / "second.log").read_text()
+        assert f"is in use by process {up.process.pid}: stop it, or choose another --state" in said
+
+        os.kill(pids["retention"], signal.SIGKILL)
+
+        async def replaced() -> bool:
+            return bool(up.document["pids"]["retention"] != pids["retention"])
+
+        await waiting.until(replaced, 30, "a new process of the killed service")
+        assert "retention ended with -9; starting it again in 0.5 s" in log.read_text()
+
+        latest = list(up.document["pids"].values())
+        assert await up.ended(signal.SIGTERM) == 0
+        assert await gone(latest)
+        assert not (folder / "endpoints.json").exists()
+
+
+async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_is_clean(tmp_path: pathlib.Path) -> None:
+    folder, log = tmp_path / "state", tmp_path / "log"
+    async with supervisor(folder, log) as up:
+        before = list((await up.ready())["pids"].values())
+        await up.ended(signal.SIGKILL)
+    await waiting.until(lambda: gone(before), 30, "the processes of the killed supervisor to end")
+    async with supervisor(folder, log) as up:
+        document = await up.ready(stale=frozenset(before))
+        assert await up.ended(signal.SIGINT) == 0
+        assert await gone(list(document["pids"].values()))
