@@ -1,0 +1,1 @@
+"""The scheduler's statements, a module a table."""

@@ -1,0 +1,363 @@
+"""The scheduler on real Kafka and PostgreSQL: what is due is produced, once a while, by any number of replicas."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from services.scheduler.drain import Drain
+from services.scheduler.leases import Leases
+from services.scheduler.metrics import Metrics
+from services.scheduler.pending import Pending
+from services.scheduler.planning import Planning
+from services.scheduler.release import Release
+from services.scheduler.settings import Settings
+from services.scheduler.unclaimed import Unclaimed
+from shared.contract import codec, ids, messages, records, topics
+from shared.contract.importance import Importance, Lane
+from shared.contract.outcomes import Channel, Door
+from shared.contract.records import Record
+from shared.kafka.consumer import open_consumer
+from shared.kafka.lag import LagReader, open_lag_reader
+from shared.kafka.producer import Producer, open_producer
+from shared.postgres import outbox
+from shared.postgres.pool import Pool, open_pool, transaction
+from shared.runtime.settings import KafkaSettings
+from tests.support import databases, rows, waiting
+
+PUSH_URGENT = topics.deliveries(Channel.PUSH, Lane.URGENT)
+
+
+@dataclass
+class Stage:
+    """A scheduler's parts, the record as its owner sees it, and its metrics."""
+
+    pool: Pool
+    producer: Producer
+    lag: LagReader
+    owner: asyncpg.Connection
+    settings: Settings
+    registry: CollectorRegistry
+    metrics: Metrics
+
+    def release(self) -> Release:
+        return Release(self.pool, self.producer, self.metrics, self.settings)
+
+    def leases(self, **changed: Any) -> Leases:
+        return Leases(self.pool, self.metrics, self.settings.model_copy(update={"lease_seconds": 1e-6, **changed}))
+
+    async def produced(self, topic: str) -> list[bytes]:
+        """All values a topic holds, read by a group of its own; there must be one at least."""
+        kafka = KafkaSettings(kafka_bootstrap=self.settings.kafka_bootstrap, topic_prefix=self.settings.topic_prefix)
+        async with open_consumer(kafka, f"reader.{uuid.uuid4()}", [topic], 1_000) as consumer:
+            seen: list[bytes] = []
+
+            async def some() -> bool:
+                seen.extend(record.value or b"" for record in (await consumer.batch(0.3)).records)
+                return bool(seen)
+
+            await waiting.until(some, 30, f"a record on {topic}")
+            while batch := (await consumer.batch(0.5)).records:
+                seen.extend(record.value or b"" for record in batch)
+            return seen
+
+
+@pytest_asyncio.fixture
+async def stage(database: databases.Database, kafka_settings: KafkaSettings) -> AsyncIterator[Stage]:
+    settings = Settings(
+        postgres_dsn=SecretStr(database.dsn("scheduler")),
+        kafka_bootstrap=kafka_settings.kafka_bootstrap,
+        topic_prefix=kafka_settings.topic_prefix,
+    )
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings, "test"))
+        producer = await stack.enter_async_context(open_producer(settings))
+        lag = await stack.enter_async_context(open_lag_reader(settings))
+        owner = await rows.owner(database.owner)
+        stack.push_async_callback(owner.close)
+        await rows.tenant(owner)
+        yield Stage(pool, producer, lag, owner, settings, registry, Metrics(registry))
+
+
+def later(due_in: timedelta, **changed: Any) -> messages.NotificationScheduled:
+    now = datetime.now(UTC)
+    notification = messages.NotificationAccepted(
+        id=ids.fresh(), at=now, tenant=rows.TENANT, notification_id=uuid.uuid4(), source="test", name="Later",
+        description="…", recipients=("ada",), importance=Importance.DANGER, class_key="general",
+        channels=tuple(Channel), lane=Lane.URGENT, door=Door.HTTP, owner="key", accepted_at=now,
+    )  # fmt: skip
+    standard: dict[str, Any] = {
+        "id": ids.fresh(), "at": now, "tenant": rows.TENANT, "schedule_id": 7, "due_at": now + due_in,
+        "local": "2026-12-01T09:00:00", "timezone": "Australia/Sydney", "notification": notification,
+    }  # fmt: skip
+    return messages.NotificationScheduled.model_validate({**standard, **changed})
+
+
+async def plan(stage: Stage, *sent: Record) -> None:
+    """Produce records and let the scheduler store them, twice, as after a crash before the offset's commit."""
+    await stage.producer.send_all(sent)
+    planning = Planning(stage.pool, stage.producer, stage.metrics)
+    async with open_consumer(stage.settings, "scheduler", [topics.SCHEDULED], 100) as consumer:
+        seen = 0
+        async with asyncio.timeout(30):
+            while seen < len(sent):
+                batch = await consumer.batch()
+                seen += len(batch.records)
+                if batch.records:
+                    await planning.store(batch)
+                    await planning.store(batch)
+
+
+async def test_a_scheduled_notification_becomes_one_row_and_one_event(stage: Stage) -> None:
+    scheduled = later(timedelta(hours=1))
+    await plan(stage, records.scheduled(scheduled))
+    [row] = await stage.owner.fetch("SELECT * FROM schedules")
+    assert (row["id"], row["state"], row["timezone"]) == (7, "pending", "Australia/Sydney")
+    assert row["notification"]["schedule_id"] == 7
+    assert row["remove_after"] == scheduled.due_at + timedelta(days=7 + 7)
+    assert await stage.owner.fetchval("SELECT count(*) FROM positions WHERE consumer_group = 'scheduler'") > 0
+    events = {messages.NotificationEvent.model_validate_json(event).id for event in await stage.produced(topics.EVENTS)}
+    assert len(events) == 1
+
+
+async def test_a_schedule_is_kept_by_the_retention_its_tenant_chose(stage: Stage) -> None:
+    await rows.insert(
+        stage.owner,
+        "importances",
+        {"tenant": rows.TENANT, "name": "danger", "retention": 30, "css_class": "", "sort": 1, "send": True},
+    )
+    scheduled = later(timedelta(hours=1))
+    await plan(stage, records.scheduled(scheduled))
+    assert await stage.owner.fetchval("SELECT remove_after FROM schedules") == scheduled.due_at + timedelta(days=37)
+
+
+async def test_what_is_no_schedule_becomes_a_dead_letter_and_holds_nothing_up(stage: Stage) -> None:
+    poison = Record(topics.SCHEDULED, b"k", b"{")
+    impossible = later(timedelta(0), timezone="Etc/\x00UTC", schedule_id=8)
+    await plan(stage, poison, records.scheduled(impossible), records.scheduled(later(timedelta(hours=1))))
+    assert await stage.owner.fetchval("SELECT count(*) FROM schedules") == 1
+    letters = await stage.owner.fetch("SELECT tenant, reason, original FROM dead_letters ORDER BY reason")
+    assert [(row["tenant"], row["reason"]) for row in letters] == [(rows.TENANT, "invalid"), ("", "undecodable")]
+    assert letters[1]["original"] == b"{"
+    assert set(await stage.produced(topics.DEAD_LETTERS)) >= {b"{", impossible.encoded()}
+
+
+async def test_a_due_schedule_is_produced_once_until_its_release_runs_out(stage: Stage) -> None:
+    scheduled = later(timedelta(seconds=-1))
+    await plan(stage, records.scheduled(scheduled), records.scheduled(later(timedelta(hours=1), schedule_id=8)))
+    release = stage.release()
+    for _ in range(3):
+        assert not await release.schedules()
+    accepted = [
+        codec.decoded(value, messages.NotificationAccepted)
+        for value in await stage.produced(topics.accepted(Lane.URGENT))
+    ]
+    assert [(one.notification_id, one.schedule_id) for one in accepted] == [(scheduled.notification.notification_id, 7)]
+    assert accepted[0].accepted_at == scheduled.notification.accepted_at
+
+    await stage.owner.execute("UPDATE schedules SET released_until = now() - interval '1 second' WHERE id = 7")
+    await release.schedules()
+    assert len(await stage.produced(topics.accepted(Lane.URGENT))) == 2, "intake has not taken it in: it comes again"
+    lateness = stage.registry.get_sample_value("tocsin_release_lateness_seconds_count", {"kind": "schedule"})
+    assert lateness == 1, "a repeat says nothing about lateness"
+
+
+async def test_a_cancelled_schedule_is_not_produced(stage: Stage) -> None:
+    await plan(stage, records.scheduled(later(timedelta(seconds=-1))))
+    await stage.owner.execute("UPDATE schedules SET state = 'cancelled'")
+    await stage.release().schedules()
+    assert await stage.owner.fetchval("SELECT released_until FROM schedules") is None
+
+
+async def test_a_due_retry_is_produced_with_its_attempt_and_only_once(stage: Stage) -> None:
+    notification = await rows.notification(stage.owner)
+    due = await rows.delivery(stage.owner, notification, attempt=3)
+    await rows.delivery(stage.owner, notification, due_at=datetime.now(UTC) + timedelta(hours=1))
+    await rows.delivery(stage.owner, notification, due_at=datetime.max.replace(tzinfo=UTC))
+    await rows.delivery(stage.owner, notification, state="sent")
+    release = stage.release()
+    for _ in range(3):
+        await release.retries()
+    [value] = await stage.produced(PUSH_URGENT)
+    request = codec.decoded(value, messages.DeliveryRequested)
+    assert (request.id, request.attempt, request.expires_on) == (due["id"], 3, due["expires_on"])
+    assert (request.recipient, request.endpoint, request.lane) == ("ada", due["endpoint"], Lane.URGENT)
+
+
+async def test_a_failure_after_a_release_is_due_at_its_own_time(stage: Stage) -> None:
+    # What was released, claimed and failed again within the release must not wait for the release to run out.
+    now = datetime.now(UTC)
+    await rows.delivery(
+        stage.owner, await rows.notification(stage.owner), released_until=now + timedelta(seconds=5), due_at=now
+    )
+    await stage.release().retries()
+    assert len(await stage.produced(PUSH_URGENT)) == 1
+
+
+async def test_what_the_digest_has_just_produced_is_left_alone_for_its_release(stage: Stage) -> None:
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    until = now + timedelta(seconds=stage.settings.release_seconds)
+    await rows.delivery(stage.owner, await rows.notification(stage.owner), due_at=now, released_until=until)
+    await stage.release().retries()
+    assert await stage.owner.fetchval("SELECT released_until FROM deliveries") == until
+
+
+async def test_two_replicas_release_every_retry_exactly_once(stage: Stage) -> None:
+    notification = await rows.notification(stage.owner)
+    wanted = {(await rows.delivery(stage.owner, notification))["id"] for _ in range(60)}
+    few = stage.settings.model_copy(update={"release_batch": 7})
+    replicas = [Release(stage.pool, stage.producer, stage.metrics, few) for _ in range(2)]
+
+    async def drain(release: Release) -> None:
+        while await release.retries():
+            pass
+
+    await asyncio.gather(*map(drain, replicas))
+    await asyncio.gather(*map(drain, replicas))
+    produced = [codec.decoded(value, messages.DeliveryRequested).id for value in await stage.produced(PUSH_URGENT)]
+    assert sorted(produced) == sorted(wanted)
+
+
+def leased(**values: Any) -> dict[str, Any]:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    return {"state": "leased", "lease_until": past, "lease_owner": "a", "attempt": 1, "due_at": None, **values}
+
+
+async def test_a_lease_that_ran_out_is_an_ambiguous_attempt_and_another_one(stage: Stage) -> None:
+    lost = await rows.delivery(stage.owner, await rows.notification(stage.owner), **leased(fence=4))
+    held = await rows.delivery(
+        stage.owner,
+        await rows.notification(stage.owner),
+        **leased(lease_until=datetime.now(UTC) + timedelta(minutes=1)),
+    )
+    await stage.leases().sweep()
+    [attempt] = await stage.owner.fetch("SELECT * FROM attempts")
+    assert (attempt["delivery_id"], attempt["attempt"], attempt["outcome"]) == (lost["id"], 1, "ambiguous")
+    row = await rows.one(stage.owner, "SELECT * FROM deliveries WHERE id = $1", lost["id"])
+    assert (row["state"], row["attempt"], row["reason"], row["lease_owner"]) == ("retry", 2, "lease_ran_out", None)
+    assert row["fence"] > 4, "the slow sink's outcome must be refused"
+    assert await stage.owner.fetchval("SELECT state FROM deliveries WHERE id = $1", held["id"]) == "leased"
+    await stage.release().retries()
+    [value] = await stage.produced(PUSH_URGENT)
+    assert codec.decoded(value, messages.DeliveryRequested).attempt == 2
+
+
+async def test_a_run_out_lease_ends_as_dead_when_its_notification_holds_what_is_ambiguous(stage: Stage) -> None:
+    notification = await rows.notification(stage.owner, options={"on_ambiguous": "hold"})
+    lost = await rows.delivery(stage.owner, notification, **leased())
+    await stage.leases().sweep()
+    assert await ended(stage, lost) == ("dead", "ambiguous")
+
+
+async def test_a_run_out_lease_of_the_last_attempt_ends_as_dead(stage: Stage) -> None:
+    lost = await rows.delivery(stage.owner, await rows.notification(stage.owner), **leased(attempt=3))
+    await stage.leases(max_attempts=3).sweep()
+    assert await ended(stage, lost) == ("dead", "attempts_exhausted")
+
+
+async def ended(stage: Stage, delivery: dict[str, Any]) -> tuple[str, str]:
+    """State and reason of a delivery given up: it must have its dead letter, and events on the way."""
+    row = await rows.one(stage.owner, "SELECT * FROM deliveries WHERE id = $1", delivery["id"])
+    assert row["ended_at"] is not None
+    letter = await rows.one(stage.owner, "SELECT * FROM dead_letters WHERE delivery_id = $1", delivery["id"])
+    assert (letter["reason"], letter["expires_on"]) == (row["reason"], delivery["expires_on"])
+    [stored] = await stage.owner.fetch("SELECT records FROM outbox")
+    assert {record.topic for record in outbox.records_of(stored["records"])} == {topics.DEAD_LETTERS, topics.EVENTS}
+    return row["state"], row["reason"]
+
+
+async def test_no_lease_is_ended_within_one_lease_of_the_schedulers_own_start(stage: Stage) -> None:
+    lost = await rows.delivery(stage.owner, await rows.notification(stage.owner), **leased())
+    await stage.leases(lease_seconds=60.0).sweep()
+    assert await stage.owner.fetchval("SELECT state FROM deliveries WHERE id = $1", lost["id"]) == "leased"
+
+
+async def test_an_old_row_of_the_outbox_is_produced_and_deleted_and_a_young_one_is_left(stage: Stage) -> None:
+    async with transaction(stage.pool) as connection:
+        old = await outbox.add(connection, [Record(topics.EVENTS, b"a", b"1"), Record(topics.EVENTS, b"b", b"2")])
+        young = await outbox.add(connection, [Record(topics.EVENTS, b"c", b"3")])
+    await stage.owner.execute("UPDATE outbox SET created_at = now() - interval '11 seconds' WHERE id = $1", old)
+    drain = Drain(stage.pool, stage.producer, stage.metrics, stage.settings)
+    assert not await drain.sweep()
+    assert sorted(await stage.produced(topics.EVENTS)) == [b"1", b"2"]
+    assert [row["id"] for row in await stage.owner.fetch("SELECT id FROM outbox")] == [young]
+
+
+async def test_a_record_kafka_will_never_take_is_buried_and_the_rest_is_produced(stage: Stage) -> None:
+    async with transaction(stage.pool) as connection:
+        await outbox.add(connection, [Record(topics.EVENTS, b"a", b"x" * 9_000_000), Record(topics.EVENTS, b"b", b"2")])
+    await stage.owner.execute("UPDATE outbox SET created_at = now() - interval '11 seconds'")
+    await Drain(stage.pool, stage.producer, stage.metrics, stage.settings).sweep()
+    assert set(await stage.produced(topics.EVENTS)) == {b"2"}
+    assert await stage.owner.fetchval("SELECT reason FROM dead_letters") == "too_large"
+    assert await stage.owner.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def look_through(stage: Stage) -> None:
+    unclaimed = Unclaimed(stage.pool, stage.producer, stage.lag, stage.metrics, stage.settings)
+    while await unclaimed.sweep():
+        pass
+
+
+async def planned(stage: Stage, made: timedelta, **values: Any) -> tuple[dict[str, Any], uuid.UUID]:
+    """An item planned to go to one webhook and by immediate email, and the id of its webhook's delivery."""
+    endpoint = uuid.uuid4()
+    then = datetime.now(UTC) - made
+    notification = await rows.notification(stage.owner, created_at=then, accepted_at=then, **values)
+    await rows.item(stage.owner, notification, push_endpoints=[endpoint], email_plan="immediate")
+    return notification, ids.delivery(rows.TENANT, notification["id"], "ada", ids.EndpointKey(str(endpoint)))
+
+
+async def test_what_was_planned_and_never_claimed_is_produced_again_once(stage: Stage) -> None:
+    notification, push = await planned(stage, timedelta(minutes=2))
+    email = ids.delivery(rows.TENANT, notification["id"], "ada", ids.EMAIL)
+    await rows.delivery(stage.owner, notification, id=email, endpoint="email", channel="email", state="sent")
+    young, _ = await planned(stage, timedelta(seconds=5))
+    await look_through(stage)
+    await look_through(stage)
+    [value] = await stage.produced(PUSH_URGENT)
+    request = codec.decoded(value, messages.DeliveryRequested)
+    assert (request.id, request.attempt, request.subject_id) == (push, 1, notification["id"])
+    assert request.subject_id != young["id"]
+    assert stage.registry.get_sample_value("tocsin_released_total", {"kind": "unclaimed"}) == 1
+
+
+async def test_items_are_looked_at_only_once_their_lane_has_no_lag(stage: Stage) -> None:
+    _, push = await planned(stage, timedelta(minutes=2))
+    await stage.producer.send(Record(PUSH_URGENT, b"k", b"still waiting"))
+    await look_through(stage)
+    assert await stage.produced(PUSH_URGENT) == [b"still waiting"]
+
+    async with open_consumer(stage.settings, "dispatcher.push.urgent", [PUSH_URGENT], 10) as sink:
+        batch = await waiting.until(lambda: _batch(sink.batch), 30, "the record")
+        await sink.commit(batch.positions)
+        await look_through(stage)
+    produced = [value for value in await stage.produced(PUSH_URGENT) if value != b"still waiting"]
+    assert [codec.decoded(value, messages.DeliveryRequested).id for value in produced] == [push]
+
+
+async def _batch(read: Callable[[], Any]) -> Any:
+    batch = await read()
+    return batch if batch.records else None
+
+
+async def test_the_oldest_delivery_under_way_is_a_gauge_by_lane_and_channel(stage: Stage) -> None:
+    then = datetime.now(UTC) - timedelta(minutes=5)
+    notification = await rows.notification(stage.owner)
+    await rows.delivery(stage.owner, notification, accepted_at=then)
+    await rows.delivery(stage.owner, notification, accepted_at=then - timedelta(hours=1), state="sent")
+    await Pending(stage.pool, stage.metrics).measure()
+    labels = {"lane": "urgent", "channel": "push"}
+    age = stage.registry.get_sample_value("tocsin_oldest_pending_seconds", labels)
+    assert age is not None
+    assert 300 <= age < 360
+    assert stage.registry.get_sample_value("tocsin_oldest_pending_seconds", {**labels, "channel": "email"}) == 0
