@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 import asyncpg
 
-from deploy.local import kafka, ports, postgres, state, wiring
+from deploy.local import demo_tenant, kafka, ports, postgres, state, wiring
 from deploy.local import options as up_options
 from deploy.local.catalogue import SERVICES
 from deploy.local.part import PROBE_SECONDS, Program, Running, Sayer, Server
@@ -61,6 +62,12 @@ class Assembly:
         prefix = self._settings().get("TOCSIN_TOPIC_PREFIX", "")
         await admin.create_topics(KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix))
         return self._wired(bootstrap, dsn)
+
+    async def demo(self, wired: wiring.Wiring) -> dict[str, Any]:
+        """The demo tenant; nobody in a database that was brought along, unless asked for."""
+        if self._postgres_elsewhere and not self._options.demo:
+            return demo_tenant.NOBODY
+        return await demo_tenant.seeded(wired.postgres, self._state)
 
     def programs(self, wired: wiring.Wiring, session: aiohttp.ClientSession, say: Sayer) -> list[Running]:
         """The mailbox, then the services in their order."""

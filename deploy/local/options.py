@@ -22,6 +22,7 @@ class UpOptions:
         services: which services to run; empty for all.
         ports: fixed ports by name (`PORTS`); `TOCSIN_PORT_<NAME>` fixes one too, all others are free ones.
         settings: further `TOCSIN_…` variables for every service.
+        demo: make the demo tenant in a database that was brought along, too; one of our own always has it.
         logs: whether the services' logs are shown.
     """
 
@@ -31,6 +32,7 @@ class UpOptions:
     services: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    demo: bool = False
     logs: bool = True
 
 

@@ -101,13 +101,13 @@ class Supervisor:
         foundation = plan.foundation()
         self._stages.append(list(foundation))
         await together.unless_stopped(self._stop, *(self._launch(part) for part in foundation))
-        [wired] = await together.unless_stopped(self._stop, self._prepared(plan))
+        [(wired, demo)] = await together.unless_stopped(self._stop, self._prepared(plan))
         programs = plan.programs(wired, session, self._output)
         self._stages.append(list(programs))
         for part in programs:
             await self._launch(part)
         await together.unless_stopped(self._stop, *(self._becomes_ready(part) for part in programs))
-        self._document = endpoints.document(wired, self._pids(), {})
+        self._document = endpoints.document(wired, self._pids(), demo)
         self._publish()
         return self._document
 
@@ -134,10 +134,11 @@ class Supervisor:
         await self._resources.aclose()
         self._ledger.clear()
 
-    async def _prepared(self, plan: assembly.Assembly) -> wiring.Wiring:
+    async def _prepared(self, plan: assembly.Assembly) -> tuple[wiring.Wiring, dict[str, Any]]:
         self._screen.tell("bringing the schema and the topics up to date")
         try:
-            return await plan.prepared()
+            wired = await plan.prepared()
+            return wired, await plan.demo(wired)
         except (TransientError, OSError, asyncpg.PostgresError) as error:
             raise errors.LocalStackError(f"Kafka or PostgreSQL refuses: {error}") from error
 

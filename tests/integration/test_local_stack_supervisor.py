@@ -85,6 +85,9 @@ async def test_a_stack_starts_mends_itself_is_held_and_ends_leaving_nothing(tmp_
         async with aiohttp.ClientSession() as session, session.get(document["metrics"]["retention"]) as response:
             assert response.status == 200
 
+        assert document["demo"]["tenant"] == "demo"
+        assert len(document["demo"]["users"]) == 20
+
         async with supervisor(folder, tmp_path / "second.log") as second:
             assert await asyncio.wait_for(second.process.wait(), START_SECONDS) == 1
         said = (tmp_path / "second.log").read_text()
@@ -107,10 +110,12 @@ async def test_a_stack_starts_mends_itself_is_held_and_ends_leaving_nothing(tmp_
 async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_is_clean(tmp_path: pathlib.Path) -> None:
     folder, log = tmp_path / "state", tmp_path / "log"
     async with supervisor(folder, log) as up:
-        before = list((await up.ready())["pids"].values())
+        document = await up.ready()
+        before, demo = list(document["pids"].values()), document["demo"]
         await up.ended(signal.SIGKILL)
     await waiting.until(lambda: gone(before), 30, "the processes of the killed supervisor to end")
     async with supervisor(folder, log) as up:
         document = await up.ready(stale=frozenset(before))
+        assert document["demo"] == demo
         assert await up.ended(signal.SIGINT) == 0
         assert await gone(list(document["pids"].values()))

@@ -1,0 +1,67 @@
+"""The tenant `demo`: so that whoever starts the stack can send something at once."""
+
+import json
+from typing import Any
+
+import asyncpg
+
+from deploy.local import state
+from shared import access
+from shared.postgres import tenants
+from shared.postgres.pool import Connection
+
+TENANT = "demo"
+USERS = (
+    "ada", "alan", "barbara", "claude", "donald", "dorothy", "edsger", "frances", "grace", "hedy",
+    "jean", "john", "karen", "katherine", "ken", "leslie", "margaret", "radia", "robin", "tim",
+)  # fmt: skip
+SCOPES = {"api_key": (access.Scope.PUBLISH, access.Scope.TRACE), "admin_key": (access.Scope.ADMIN,)}
+KEYS_FILE = "demo-keys.json"
+NOBODY: dict[str, Any] = {
+    "tenant": None,
+    "api_key": None,
+    "admin_key": None,
+    # The doors these would open are not built yet.
+    "sam_authtoken": None,
+    "sam_company_api_key": None,
+    "users": [],
+    "groups": [],
+}
+
+_ADD_USERS = """
+INSERT INTO users (tenant, id, login, email, first_name)
+SELECT $1, name, name, name || '@demo.example', initcap(name) FROM unnest($2::text[]) AS name
+ON CONFLICT DO NOTHING
+"""
+_STORED_HMAC = "SELECT hmac FROM api_keys WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL"
+
+
+async def seeded(dsn: str, held: state.State) -> dict[str, Any]:
+    """Make the tenant, its users and its keys where they are missing; the `demo` of `endpoints.json`."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await tenants.create_tenant(connection, TENANT, "Demo")
+        await connection.execute(_ADD_USERS, TENANT, list(USERS))
+        keys = await _keys(connection, held)
+    finally:
+        await connection.close()
+    return {**NOBODY, "tenant": TENANT, **keys, "users": list(USERS)}
+
+
+async def _keys(connection: Connection, held: state.State) -> dict[str, str]:
+    """The keys: those of the last start while the database still knows them, else new ones."""
+    secret = held.secret_file(state.API_KEYS).read_bytes().strip()
+    file = held.folder / "secrets" / KEYS_FILE
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if not all([await _known(connection, kept.get(name, ""), secret) for name in SCOPES]):
+        kept = {
+            name: await tenants.create_key(connection, TENANT, name.replace("_", " "), scopes, secret)
+            for name, scopes in SCOPES.items()
+        }
+        state.write_private(file, json.dumps(kept))
+    return kept
+
+
+async def _known(connection: Connection, key: str, secret: bytes) -> bool:
+    stored = await connection.fetchval(_STORED_HMAC, TENANT, access.key_id(key))
+    return bool(stored == access.key_hmac(key, secret))
