@@ -13,6 +13,7 @@ from cli import (
     send,
     tenants,
     trace,
+    up,
     users,
     validate,
 )
@@ -30,6 +31,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
+    app.command("up")(up.up)
     app.command("send")(send.send)
     app.command("trace")(trace.trace)
     app.command("validate")(validate.validate)

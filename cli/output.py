@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -13,9 +13,11 @@ from rich.table import Table
 _WIDTH_WITHOUT_TERMINAL = 180
 
 
-def as_json(value: Any) -> None:
+def as_json(value: Any, to: TextIO | None = None) -> None:
     """Print a value as one JSON document; models by their wire names."""
-    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    out = to or sys.stdout
+    out.write(json.dumps(value, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    out.flush()
 
 
 def lines(*text: str) -> None:
