@@ -1,8 +1,9 @@
 """How much a consumer group has still to read, seen from outside the group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,6 +17,14 @@ from shared.runtime.settings import KafkaSettings
 
 _CLOSE_SECONDS = 5.0
 _ASK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of one partition: the offset a group reads next, and the one written next."""
+
+    read: int
+    end: int
 
 
 class LagReader:
@@ -40,18 +49,22 @@ class LagReader:
         await self._client.stop()
 
     async def of(self, group: str, topics: Sequence[str]) -> int:
-        """Records on `topics` that `group` has not committed; both are the contract's names.
+        """Records on `topics` that `group` has not committed; names and errors as `progress`."""
+        return sum(max(0, each.end - each.read) for each in (await self.progress(group, topics)).values())
+
+    async def progress(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Progress]:
+        """How far `group` has read each partition of `topics`; both are the contract's names.
 
         Raises:
             TransientError: the brokers do not answer in time.
         """
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                return await self._lag(self._settings.group(group), [self._settings.topic(topic) for topic in topics])
+                return await self._asked(self._settings.group(group), [self._settings.topic(topic) for topic in topics])
         except (KafkaError, TimeoutError) as error:
             raise _away(error) from error
 
-    async def _lag(self, group: str, topics: list[str]) -> int:
+    async def _asked(self, group: str, topics: list[str]) -> Mapping[TopicPartition, Progress]:
         described = await self._admin.describe_topics(topics)
         partitions = [
             TopicPartition(topic["topic"], partition["partition"])
@@ -62,7 +75,7 @@ class LagReader:
         ends = await self._client.end_offsets(partitions)
         starts = await self._client.beginning_offsets(partitions)
         read = {partition: found.offset for partition, found in committed.items()}
-        return sum(max(0, ends[each] - max(read.get(each, -1), starts[each])) for each in partitions)
+        return {each: Progress(max(read.get(each, -1), starts[each]), ends[each]) for each in partitions}
 
 
 @asynccontextmanager

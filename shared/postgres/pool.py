@@ -41,8 +41,10 @@ _AWAY = (
 
 
 @asynccontextmanager
-async def open_pool(settings: PostgresSettings, application: str) -> AsyncIterator[Pool]:
+async def open_pool(settings: PostgresSettings, application: str, min_size: int = 1) -> AsyncIterator[Pool]:
     """A pool of at most `postgres_pool_size` connections; jsonb comes and goes as Python values.
+
+    With `min_size` 0 it opens although PostgreSQL does not answer yet, and connects when first used.
 
     Raises:
         TransientError: PostgreSQL does not answer.
@@ -50,7 +52,7 @@ async def open_pool(settings: PostgresSettings, application: str) -> AsyncIterat
     with transient_when_away():
         pool = await asyncpg.create_pool(
             settings.postgres_dsn.get_secret_value(),
-            min_size=1,
+            min_size=min_size,
             max_size=settings.postgres_pool_size,
             command_timeout=settings.postgres_timeout_seconds,
             init=_prepared,
