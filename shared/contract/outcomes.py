@@ -62,6 +62,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_TENANT = "unknown_tenant"
     UNSUPPORTED = "unsupported"
+    FORBIDDEN = "forbidden"
     TOO_LARGE = "too_large"
     KEY_CONFLICT = "key_conflict"
     DUPLICATE = "duplicate"

@@ -1,0 +1,97 @@
+"""What a request must keep to beyond the shape of its fields, and when it is due."""
+
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.ingest import documents, local_times
+from shared.contract.messages import FieldError
+from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
+
+LONGEST_AHEAD = timedelta(days=3_653)
+"""A schedule reaches at most ten years ahead; what is later is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the rules say of a request.
+
+    Attributes:
+        due_at: when to release it (UTC); None for at once, or where the schedule means no instant.
+        errors: what can never be.
+        late: what could have been, had it come earlier.
+    """
+
+    due_at: datetime | None
+    errors: tuple[FieldError, ...]
+    late: tuple[FieldError, ...]
+
+
+def findings(request: NotificationRequest, now: datetime) -> Findings:
+    """Everything the rules say of a request at a time (aware)."""
+    errors = [error for rule in _RULES for error in rule(request)]
+    due_at = None
+    if request.schedule is not None:
+        try:
+            due_at = local_times.instant(request.schedule.local, request.schedule.timezone)
+        except local_times.NoInstantError as error:
+            errors.append(_error("/schedule/timezone", "no_instant", str(error)))
+    if due_at is not None and due_at > now + LONGEST_AHEAD:
+        errors.append(_error("/schedule/local", "too_far", "is more than ten years ahead; choose an earlier time"))
+    return Findings(due_at, tuple(errors), tuple(_late(request, due_at, now)))
+
+
+def _late(request: NotificationRequest, due_at: datetime | None, now: datetime) -> Iterator[FieldError]:
+    if due_at is not None and due_at <= now:
+        detail = f"is in the past ({due_at.isoformat()}); choose a later time or leave schedule out"
+        yield _error("/schedule/local", "past", detail)
+    if request.expires_at is not None and request.expires_at <= max(now, due_at or now):
+        yield _error("/expires_at", "past", "has passed by the time of sending; choose a later time or leave it out")
+
+
+def _reaches_somebody(request: NotificationRequest) -> Iterator[FieldError]:
+    if not request.recipients and request.audience is None:
+        yield _error("/recipients", "missing", "name at least one recipient")
+
+
+def _within_this_release(request: NotificationRequest) -> Iterator[FieldError]:
+    if request.audience is not None:
+        yield _error("/audience", "unsupported", "audiences are not supported by this release; list the recipients")
+    if request.script != "default":
+        yield _error("/script", "unsupported", "this release has one script, `default`; leave the field out")
+    if request.schedule is not None and request.schedule.job is not None:
+        yield _error("/schedule/job", "unsupported", "jobs are not supported by this release; leave the field out")
+
+
+def _options_are_small(request: NotificationRequest) -> Iterator[FieldError]:
+    if request.options and len(documents.encoded(request.options) or b"") > MAX_OPTIONS_BYTES:
+        yield _error("/options", "too_long", f"has more than {MAX_OPTIONS_BYTES:,} bytes as JSON; send less")
+
+
+def _links_are_safe(request: NotificationRequest) -> Iterator[FieldError]:
+    links = [("/action_url", request.action_url)]
+    links += [(f"/items/{index}/url", item.url) for index, item in enumerate(request.items)]
+    for at, link in links:
+        if link is not None and not _is_web_address(link):
+            yield _error(at, "url", "must be an absolute http or https address")
+
+
+_RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
+    _reaches_somebody,
+    _within_this_release,
+    _options_are_small,
+    _links_are_safe,
+)
+
+
+def _is_web_address(link: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _error(at: str, code: str, detail: str) -> FieldError:
+    return FieldError(pointer=at, code=code, detail=detail)
