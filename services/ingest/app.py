@@ -1,17 +1,31 @@
 """Ingest put together: two doors, one validator, and what they share."""
 
+import asyncio
+import time
 from contextlib import AsyncExitStack, closing
 
 import structlog
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from services.ingest import api
+from services.ingest.admission import Admission
+from services.ingest.doors import topic
+from services.ingest.doors.http import HttpDoor
+from services.ingest.doors.topic import Answers, TopicDoor
+from services.ingest.identities import Identities
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
+from services.ingest.routine_lag import RoutineLag
 from services.ingest.settings import Settings
+from services.ingest.settings_cache import SettingsCache
+from services.ingest.store import Store
+from shared.clock import SystemClock
+from shared.contract import topics
+from shared.kafka.consumer import consume, open_consumer
 from shared.postgres import migrate
-from shared.postgres.pool import open_pool
-from shared.runtime import health, lifecycle, problems, startup, web
+from shared.postgres.pool import Pool, open_pool
+from shared.runtime import health, lifecycle, startup, web
+from shared.runtime.secret_file import SecretFile
 
 _log = structlog.get_logger()
 
@@ -19,31 +33,64 @@ _log = structlog.get_logger()
 async def run(settings: Settings) -> None:
     """Serve both doors until SIGTERM or SIGINT, then drain.
 
+    The doors open at once: while Kafka or PostgreSQL has not answered yet, HTTP says 503 and the topic waits.
+
     Raises:
         SchemaTooOldError: migrations are missing.
         ExceptionGroup: a loop crashed.
         TimeoutError: the loops did not end within `drain_seconds`.
     """
-    registry = CollectorRegistry()
-    Metrics(registry)
-    checks = health.Health(ready={"start": startup.still_starting})
+    registry, clock, checks = CollectorRegistry(), SystemClock(), health.Health()
+    metrics = Metrics(registry)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(lifecycle.stop_on_signals())
         listening = stack.enter_context(closing(web.bound_socket(settings)))
         await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
+        pool = await stack.enter_async_context(open_pool(settings, "tocsin-ingest", min_size=0))
+        store = Store(pool)
+        cache = SettingsCache(store, SecretFile(settings.api_key_secret_file), clock)
+        lag = RoutineLag(settings, settings.lag_poll_seconds, metrics, clock)
         publisher = Publisher(settings)
         stack.push_async_callback(publisher.close)
-        checks.ready["kafka"] = publisher.connected
-        pool = await startup.until_it_answers(
-            lambda: stack.enter_async_context(open_pool(settings, "tocsin-ingest")), stop, "PostgreSQL"
-        )
-        await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
-        api = FastAPI(title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
-        problems.install(api)
-        del checks.ready["start"]
+        identities = Identities(store, settings.identity_linger_seconds, settings.identity_timeout_seconds)
+        await stack.enter_async_context(identities.running())
+        admission = Admission(identities, publisher, lag, metrics, clock)
+        http = HttpDoor(cache, admission, metrics, clock, settings.max_in_flight)
+        records = TopicDoor(settings, cache, admission, Answers(publisher, store), clock)
+        checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
+        application = api.build(http.notification, http.batch)
         _log.info("started", port=listening.getsockname()[1])
         loops: dict[str, lifecycle.Loop] = {
-            "http": lambda stopping: web.serve(api, listening, stopping),
+            "http": lambda stopping: web.serve(application, listening, stopping),
+            "requests": lambda stopping: _requests(settings, records, checks, stopping),
+            "settings": lambda stopping: _settings(settings, cache, pool, stopping),
             "kafka": publisher.connect,
+            "lag": lag.follow,
         }
         await lifecycle.run_until_stopped(loops, stop, settings.drain_seconds)
+
+
+async def _settings(settings: Settings, cache: SettingsCache, pool: Pool, stop: asyncio.Event) -> None:
+    """Loop: keys and tenants, once the schema is known to be recent enough."""
+    try:
+        await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
+    except lifecycle.StopAskedError:
+        return
+    await cache.follow(stop, settings.settings_poll_seconds, settings.settings_reload_seconds)
+
+
+async def _requests(settings: Settings, door: TopicDoor, checks: health.Health, stop: asyncio.Event) -> None:
+    """Loop: the topic door, once Kafka answers."""
+    async with AsyncExitStack() as stack:
+        try:
+            consumer = await startup.until_it_answers(
+                lambda: stack.enter_async_context(
+                    open_consumer(settings, topic.GROUP, [topics.REQUESTS], settings.requests_batch)
+                ),
+                stop,
+                "Kafka",
+            )
+        except lifecycle.StopAskedError:
+            return
+        checks.live["requests"] = lambda: consumer.stalled(time.monotonic())
+        await consume(consumer, door.take, stop)

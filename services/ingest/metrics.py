@@ -10,6 +10,7 @@ REFUSALS = (
     Reason.UNDECODABLE,
     Reason.UNKNOWN_TENANT,
     Reason.UNSUPPORTED,
+    Reason.FORBIDDEN,
     Reason.TOO_LARGE,
     Reason.KEY_CONFLICT,
     Reason.DUPLICATE,

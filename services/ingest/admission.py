@@ -1,0 +1,181 @@
+"""Valid requests on their way in: which identity they have, which lane they take, and when Kafka has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.ingest import acceptance, lanes
+from services.ingest.acceptance import Caller, Identity, Refused, Valid
+from services.ingest.identities import Decided, Identities, Standing
+from services.ingest.metrics import Metrics
+from services.ingest.publisher import Publisher
+from services.ingest.routine_lag import RoutineLag
+from services.ingest.store import Claim
+from shared.clock import Clock
+from shared.contract import ids, records
+from shared.contract.importance import Lane, lane_of
+from shared.contract.messages import FieldError
+from shared.contract.outcomes import Door, Reason
+from shared.contract.records import Record
+from shared.errors import PermanentError, TransientError
+from shared.failpoint import failpoint
+
+
+class Deduplication(StrEnum):
+    """What the answer says about the idempotency key."""
+
+    CHECKED = "checked"
+    DEFERRED = "deferred"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A valid request, who asks, and the id it has unless it is keyed."""
+
+    valid: Valid
+    caller: Caller
+    own_id: UUID
+
+    @property
+    def id(self) -> UUID:
+        """The notification id."""
+        if self.valid.key is None:
+            return self.own_id
+        return ids.keyed_notification(self.caller.tenant, *self.valid.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may enter; `records` are to be sent before it is answered, none when intake has it already."""
+
+    identity: Identity
+    deduplication: Deduplication
+    lane: Lane
+    records: tuple[Record, ...]
+    repeated: bool
+
+
+Verdict = Admitted | Refused | TransientError
+"""TransientError: nobody can say while PostgreSQL is away."""
+
+
+class Admission:
+    """Decides and sends for both doors."""
+
+    def __init__(
+        self, identities: Identities, publisher: Publisher, lag: RoutineLag, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._identities = identities
+        self._publisher = publisher
+        self._lag = lag
+        self._metrics = metrics
+        self._clock = clock
+        self._shares = lanes.Shares()
+
+    async def decide(self, entrants: Sequence[Entrant]) -> list[Verdict]:
+        """What becomes of each request.
+
+        The topic door leaves keys to intake, which decides them anyway; only what must be known now is asked here.
+        """
+        now = self._clock.now()
+        claims = {index: claim for index, entrant in enumerate(entrants) if (claim := _claim(entrant))}
+        decided: dict[int, Decided] = {}
+        away: TransientError | None = None
+        if claims:
+            try:
+                decided = dict(zip(claims, await self._identities.decide(list(claims.values())), strict=True))
+            except TransientError as error:
+                away = error
+        return [
+            self._without_database(entrant, now, away)
+            if (decision := decided.get(index)) is None
+            else self._decided(entrant, decision)
+            for index, entrant in enumerate(entrants)
+        ]
+
+    async def send(self, admitted: Sequence[Admitted]) -> list[Refused | None]:
+        """Send the records of requests and wait for Kafka; says which were larger than Kafka takes.
+
+        Raises:
+            TransientError: not acknowledged; some may have been written all the same.
+        """
+        failpoint("ingest.before_send")
+        try:
+            await self._publisher.send_all([record for each in admitted for record in each.records])
+        except PermanentError as error:
+            if len(admitted) == 1:
+                return [_too_large(error)]
+            return [answer for each in admitted for answer in await self.send([each])]
+        failpoint("ingest.after_send")
+        return [None] * len(admitted)
+
+    def count(self, door: Door, outcome: Admitted | Refused) -> None:
+        """Count an outcome once its answer is certain."""
+        if isinstance(outcome, Refused):
+            self._metrics.dropped.labels(door, outcome.reason).inc()
+        elif outcome.repeated:
+            self._metrics.dropped.labels(door, Reason.DUPLICATE).inc()
+        else:
+            self._metrics.accepted.labels(door, outcome.lane).inc()
+
+    def _without_database(self, entrant: Entrant, now: datetime, away: TransientError | None) -> Verdict:
+        valid = entrant.valid
+        if away is not None and (valid.due_at is not None or valid.late):
+            return away
+        if valid.key is None:
+            return self._admitted(entrant, Identity(entrant.own_id, now), Deduplication.NONE)
+        if away is not None and entrant.caller.door is Door.HTTP:
+            self._metrics.deferred.inc()
+        return self._admitted(entrant, Identity(entrant.id, now), Deduplication.DEFERRED)
+
+    def _decided(self, entrant: Entrant, decision: Decided) -> Verdict:
+        if decision.entry is None:
+            if entrant.valid.late:
+                return Refused(Reason.INVALID, entrant.valid.late)
+            return TransientError("the identity was just removed; try again", Reason.POSTGRES_UNAVAILABLE, 1.0)
+        if decision.standing is Standing.CONFLICT:
+            return _conflict()
+        entry = decision.entry
+        identity = Identity(entry.id, entry.accepted_at, entry.schedule_id)
+        said = Deduplication.NONE if entrant.valid.key is None else Deduplication.CHECKED
+        if decision.standing is Standing.FIRST:
+            return self._admitted(entrant, identity, said)
+        if entry.taken_in:
+            return Admitted(identity, said, lane_of(entrant.valid.request.importance), (), repeated=True)
+        return self._admitted(entrant, identity, said, repeated=True)
+
+    def _admitted(
+        self, entrant: Entrant, identity: Identity, said: Deduplication, *, repeated: bool = False
+    ) -> Admitted:
+        request = entrant.valid.request
+        share = self._shares.add(entrant.caller.tenant, len(request.recipients), self._clock.monotonic())
+        lane = lanes.lane_for(request.importance, share, routine_is_behind=self._lag.behind)
+        message = acceptance.accepted(entrant.valid, entrant.caller, identity, lane)
+        if entrant.valid.due_at is None:
+            return Admitted(identity, said, lane, (records.accepted(message),), repeated)
+        scheduled = acceptance.scheduled(message, entrant.valid)
+        detail = {"schedule_id": scheduled.schedule_id, "due_at": scheduled.due_at.isoformat()}
+        event = records.event("scheduled", message.tenant, message.notification_id, message.at, detail)
+        return Admitted(identity, said, lane, (records.scheduled(scheduled), event), repeated)
+
+
+def _claim(entrant: Entrant) -> Claim | None:
+    """What PostgreSQL must say about a request before it is answered, if anything."""
+    valid = entrant.valid
+    keyed_at_http = valid.key is not None and entrant.caller.door is Door.HTTP
+    if not (keyed_at_http or valid.due_at is not None or valid.late):
+        return None
+    return Claim(entrant.id, entrant.caller.tenant, valid.payload_hash, valid.due_at, only_known=bool(valid.late))
+
+
+def _conflict() -> Refused:
+    detail = "this idempotency key was used for another body; repeat that body or choose another key"
+    return Refused(Reason.KEY_CONFLICT, (FieldError(pointer="", code="key_conflict", detail=detail),))
+
+
+def _too_large(error: PermanentError) -> Refused:
+    detail = f"{error}; name fewer recipients at once or send less text"
+    return Refused(Reason.TOO_LARGE, (FieldError(pointer="", code="too_large", detail=detail),))

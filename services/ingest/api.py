@@ -1,0 +1,166 @@
+"""The HTTP API as FastAPI describes it: routes whose bodies the door reads itself, documented from the models."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import AwareDatetime, BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from services.ingest.admission import Deduplication
+from services.ingest.dialects import cloudevents
+from shared.contract.messages import FieldError
+from shared.contract.requests import MAX_BATCH, NotificationRequest
+from shared.runtime import problems
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_REF = "#/components/schemas/{model}"
+
+
+class Accepted(BaseModel):
+    """The answer to a notification: where to look for it, and what was done with its idempotency key."""
+
+    notification_id: str = Field(json_schema_extra={"format": "uuid"})
+    status: str = Field(json_schema_extra={"enum": ["accepted", "scheduled"]})
+    schedule_id: int | None
+    deduplication: Deduplication
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError]
+
+
+class Batch(BaseModel):
+    """Notifications that are accepted or refused each on its own; the whole body has at most 1 MiB."""
+
+    notifications: list[NotificationRequest] = Field(max_length=MAX_BATCH)
+
+
+class BatchResult(BaseModel):
+    """The answer to one notification of a batch: as `Accepted` with status 202, else a status and errors."""
+
+    status: int
+    notification_id: str | None = None
+    schedule_id: int | None = None
+    deduplication: Deduplication | None = None
+    errors: list[FieldError] | None = None
+
+
+class BatchResults(BaseModel):
+    """The answers, in the order of the notifications."""
+
+    results: list[BatchResult]
+
+
+class CloudEvent(BaseModel):
+    """A CloudEvent 1.0 in structured mode; (source, id) is the idempotency key."""
+
+    specversion: str = Field(json_schema_extra={"const": "1.0"})
+    id: str = Field(min_length=1, max_length=255)
+    source: str = Field(min_length=1, max_length=255)
+    type: str = Field(json_schema_extra={"const": cloudevents.TYPE})
+    datacontenttype: str = "application/json"
+    time: AwareDatetime | None = None
+    data: NotificationRequest
+
+
+_MODELS = (NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent)
+
+
+class _PlainRoute(APIRoute):
+    """A route that hands the request to its endpoint as it is: FastAPI's own reading would cost half of the time."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        return self.endpoint
+
+
+def build(notification: Endpoint, batch: Endpoint) -> FastAPI:
+    """The application around the door's two endpoints, with its OpenAPI document at /v1/openapi.json."""
+    app = FastAPI(title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    problems.install(app)
+    for path, endpoint, described in (
+        ("/v1/notifications", notification, _single()),
+        ("/v1/notifications/batch", batch, _batch()),
+    ):
+        app.router.add_api_route(
+            path, endpoint, methods=["POST"], response_model=None, openapi_extra=described,
+            route_class_override=_PlainRoute, include_in_schema=True,
+        )  # fmt: skip
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version="1", routes=app.routes, summary="Asking for notifications.",
+            description="Every error is an `application/problem+json` with all errors of the request at once.",
+        )  # fmt: skip
+        _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
+        components = document.setdefault("components", {})
+        components["schemas"] = schemas["$defs"]
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _single() -> dict[str, Any]:
+    return {
+        "operationId": "notify",
+        "summary": "Accept a notification",
+        "description": "Answered once Kafka has acknowledged it. A CloudEvent may come in structured mode, or in "
+        "binary mode with `ce-` headers and the notification as its body.",
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "The same as `idempotency_key` in the body; both and different is an error.",
+            }
+        ],
+        "requestBody": _body({"application/json": "NotificationRequest", cloudevents.MEDIA_TYPE: "CloudEvent"}),
+        "responses": {"202": _content("Kafka has it.", "Accepted"), **_errors()},
+        "security": [{"key": []}],
+    }
+
+
+def _batch() -> dict[str, Any]:
+    return {
+        "operationId": "notifyBatch",
+        "summary": "Accept many notifications, each on its own",
+        "description": f"At most {MAX_BATCH:,} notifications and 1 MiB in all.",
+        "requestBody": _body({"application/json": "Batch"}),
+        "responses": {"200": _content("An answer for each notification.", "BatchResults"), **_errors()},
+        "security": [{"key": []}],
+    }
+
+
+def _errors() -> dict[str, Any]:
+    said = {
+        "401": "No API key, or one that is unknown, expired or revoked.",
+        "403": "The key lacks the scope.",
+        "413": "The body has more than 1 MiB.",
+        "415": "The body is compressed.",
+        "422": "The request is not valid, or its idempotency key was used for another body.",
+        "503": "Kafka or PostgreSQL is away, or too much is under way; see Retry-After.",
+    }
+    return {status: _content(text, "Problem", "application/problem+json") for status, text in said.items()}
+
+
+def _content(text: str, model: str, media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": text, "content": {media_type: {"schema": {"$ref": _REF.format(model=model)}}}}
+
+
+def _body(models: dict[str, str]) -> dict[str, Any]:
+    content = {media_type: {"schema": {"$ref": _REF.format(model=model)}} for media_type, model in models.items()}
+    return {"required": True, "content": content}

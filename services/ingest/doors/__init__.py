@@ -1,0 +1,1 @@
+"""The two ways in: HTTP and the topic notifications.requests."""

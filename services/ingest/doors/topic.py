@@ -1,0 +1,154 @@
+"""The topic door: records of notifications.requests, each accepted or answered, offsets committed behind both."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from services.ingest import acceptance
+from services.ingest.acceptance import Caller, Refused
+from services.ingest.admission import Admission, Admitted, Entrant
+from services.ingest.doors import topic_records
+from services.ingest.doors.topic_records import Answer, Arrived, UnreadableHeadersError
+from services.ingest.publisher import Publisher
+from services.ingest.settings import Settings
+from services.ingest.settings_cache import SettingsCache
+from services.ingest.store import Store
+from shared.clock import Clock
+from shared.contract.messages import FieldError
+from shared.contract.outcomes import Door, Reason
+from shared.errors import TransientError
+from shared.failpoint import failpoint
+from shared.kafka.consumer import Batch
+
+_log = structlog.get_logger()
+
+GROUP = "ingest.requests"
+OWNER = "topic"
+"""Who asked, where no key says it: whoever may write to the topic."""
+
+_EXAMINED_AT_ONCE = 25
+"""HTTP requests get their turn after so many records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A record and what has become of it; `subject` is the notification it asks for, or would have."""
+
+    arrived: Arrived
+    tenant: str | None
+    subject: UUID
+    outcome: Entrant | Admitted | Refused
+
+
+class Answers:
+    """Answers refused records on notifications.rejected."""
+
+    def __init__(self, publisher: Publisher, store: Store) -> None:
+        self._publisher = publisher
+        self._store = store
+
+    async def send(self, answers: Sequence[Answer]) -> None:
+        """Keep what is too large for the topic, then send; raises TransientError while either is not possible."""
+        originals = [answer.original for answer in answers if answer.original is not None]
+        if originals:
+            await self._store.keep_originals(originals)
+        await self._publisher.send_all(
+            [record for answer in answers for record in (answer.rejected, answer.event) if record is not None]
+        )
+
+
+class TopicDoor:
+    """Turns batches of records into accepted notifications and answers."""
+
+    def __init__(
+        self, settings: Settings, cache: SettingsCache, admission: Admission, answers: Answers, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._admission = admission
+        self._answers = answers
+        self._clock = clock
+
+    async def take(self, batch: Batch) -> None:
+        """Accept or answer every record of a batch; when it returns, Kafka has acknowledged all of it.
+
+        Raises:
+            TransientError: it could not be finished; the batch must be given again, and repeats are recognised.
+        """
+        cases = await self._entered(await self._decided(await self._examined(batch.records)))
+        now = self._clock.now()
+        await self._answers.send([
+            topic_records.answer(case.arrived, case.outcome, case.tenant, case.subject, now)
+            for case in cases
+            if isinstance(case.outcome, Refused)
+        ])  # fmt: skip
+        failpoint("ingest.before_commit")
+        for case in cases:
+            self._note(case)
+
+    async def _examined(self, found: Sequence["ConsumerRecord[bytes, bytes]"]) -> list[Case]:
+        cases = []
+        for number, record in enumerate(found):
+            cases.append(await self._case(Arrived.of(record)))
+            if number % _EXAMINED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return cases
+
+    async def _case(self, arrived: Arrived) -> Case:
+        epoch = self._settings.source_epoch
+        try:
+            headers = arrived.meant()
+        except UnreadableHeadersError as error:
+            return Case(arrived, None, arrived.own_id("", epoch), Refused(Reason.UNDECODABLE, (error.error,)))
+        tenant = headers.get("tenant", self._settings.single_tenant)
+        if not tenant or not await self._cache.knows_tenant(tenant):
+            return Case(arrived, None, arrived.own_id("", epoch), _unknown_tenant(tenant))
+        own_id = arrived.own_id(tenant, epoch)
+        asked = topic_records.asked(arrived, headers)
+        valid = asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
+        if isinstance(valid, Refused):
+            return Case(arrived, tenant, own_id, valid)
+        entrant = Entrant(valid, Caller(tenant, OWNER, Door.TOPIC), own_id)
+        return Case(arrived, tenant, entrant.id, entrant)
+
+    async def _decided(self, cases: Sequence[Case]) -> list[Case]:
+        verdicts = iter(
+            await self._admission.decide([case.outcome for case in cases if isinstance(case.outcome, Entrant)])
+        )
+        decided = []
+        for case in cases:
+            outcome = next(verdicts) if isinstance(case.outcome, Entrant) else case.outcome
+            if isinstance(outcome, TransientError):
+                raise outcome
+            decided.append(replace(case, outcome=outcome))
+        return decided
+
+    async def _entered(self, cases: Sequence[Case]) -> list[Case]:
+        refusals = iter(
+            await self._admission.send([case.outcome for case in cases if isinstance(case.outcome, Admitted)])
+        )
+        return [
+            replace(case, outcome=next(refusals) or case.outcome) if isinstance(case.outcome, Admitted) else case
+            for case in cases
+        ]
+
+    def _note(self, case: Case) -> None:
+        if isinstance(case.outcome, Entrant):
+            return
+        self._admission.count(Door.TOPIC, case.outcome)
+        if isinstance(case.outcome, Refused):
+            _log.info("request_refused", door=Door.TOPIC, tenant=case.tenant, partition=case.arrived.partition,
+                      offset=case.arrived.offset, reason=case.outcome.reason,
+                      codes=sorted({error.code for error in case.outcome.errors}))  # fmt: skip
+
+
+def _unknown_tenant(tenant: str) -> Refused:
+    if tenant:
+        detail = f"there is no tenant {tenant[:100]!r}; correct the header tenant"
+    else:
+        detail = "the header tenant is missing; name the tenant the notification belongs to"
+    return Refused(Reason.UNKNOWN_TENANT, (FieldError(pointer="", code="unknown_tenant", detail=detail),))

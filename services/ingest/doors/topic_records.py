@@ -1,0 +1,144 @@
+"""What a record on notifications.requests brings, and the answer to one that cannot be accepted."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from aiokafka import ConsumerRecord
+
+from services.ingest import reading
+from services.ingest.acceptance import Asked, Refused
+from shared.contract import ids, records, topics
+from shared.contract.messages import FieldError, RequestRejected
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+from shared.postgres import bodies
+
+_ATTRIBUTE_PREFIX = "ce_"
+_KEY_HEADER = "idempotency-key"
+_MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect"})
+_MOST_METADATA_BYTES = 65_536
+"""More of a key and headers than this is not repeated in the answer: it has to fit beside the original."""
+
+
+class UnreadableHeadersError(ValueError):
+    """A header that means something is ambiguous or no text."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.error = FieldError(pointer="", code=code, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A record of the topic; `topic` is the contract's name."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, record: "ConsumerRecord[bytes, bytes]") -> "Arrived":
+        """The record as the consumer gives it."""
+        headers = tuple((name, value or b"") for name, value in record.headers)
+        return cls(topics.REQUESTS, record.partition, record.offset, record.key, record.value, headers)
+
+    def own_id(self, tenant: str, source_epoch: str) -> UUID:
+        """The id of what it asks for, unless it has a key: its position."""
+        return ids.positioned_notification(tenant, source_epoch, self.topic, self.partition, self.offset)
+
+    def meant(self) -> dict[str, str]:
+        """The headers that mean something, as text.
+
+        Raises:
+            UnreadableHeadersError: one of them stands twice, or is not UTF-8.
+        """
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            if name not in _MEANT_ONCE and not name.startswith(_ATTRIBUTE_PREFIX):
+                continue
+            if name in found:
+                raise UnreadableHeadersError("duplicate_header", f"the header {name} stands twice; keep one of them")
+            try:
+                found[name] = value.decode()
+            except UnicodeDecodeError as error:
+                raise UnreadableHeadersError("not_utf8", f"the header {name} is not UTF-8") from error
+        return found
+
+
+def asked(arrived: Arrived, headers: dict[str, str]) -> Asked | Refused:
+    """What a record asks, not examined yet; `headers` are those it meant."""
+    if "dialect" in headers:
+        detail = f"the dialect {headers['dialect'][:100]!r} is not supported by this release; send the native body"
+        return _refused(Reason.UNSUPPORTED, FieldError(pointer="", code="unsupported", detail=detail))
+    if arrived.value is None:
+        detail = "the record has no value; send a notification as JSON"
+        return _refused(Reason.UNDECODABLE, FieldError(pointer="", code="no_value", detail=detail))
+    attributes = {
+        name.removeprefix(_ATTRIBUTE_PREFIX): value
+        for name, value in headers.items()
+        if name.startswith(_ATTRIBUTE_PREFIX)
+    }
+    keys = {_KEY_HEADER: headers[_KEY_HEADER]} if _KEY_HEADER in headers else {}
+    return reading.read(reading.Envelope(arrived.value, headers.get("content-type", ""), attributes, keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A refusal of a record: its records to send, and the original to keep elsewhere when it is too large."""
+
+    rejected: Record
+    event: Record | None
+    original: tuple[str, bytes] | None
+
+
+def answer(arrived: Arrived, refused: Refused, tenant: str | None, subject: UUID, now: datetime) -> Answer:
+    """The answer to a record; `subject` is the notification it would have been, `tenant` None where it named none.
+
+    Ids are derived, so that the answer to a record read twice is recognised as one.
+    """
+    large = len(arrived.value or b"") > bodies.LARGEST_INLINE_BYTES
+    shown, cut = _shown(arrived)
+    message = RequestRejected(
+        id=ids.event(subject, "rejected", arrived.partition, arrived.offset),
+        at=now,
+        tenant=tenant,
+        topic=arrived.topic,
+        partition=arrived.partition,
+        offset=arrived.offset,
+        key=None if arrived.key is None or cut else _text(arrived.key),
+        headers=shown,
+        errors=(*refused.errors, *cut),
+        original=None if arrived.value is None or large else _text(arrived.value),
+        original_ref=bodies.reference(arrived.value or b"").hex() if large else None,
+        notification_id=subject if tenant is not None else None,
+    )
+    rejected = Record(topics.REJECTED, None if cut else arrived.key, message.encoded())
+    detail = {"reason": refused.reason, "topic": arrived.topic, "partition": arrived.partition,
+              "offset": arrived.offset}  # fmt: skip
+    event = None if tenant is None else records.event(
+        "rejected", tenant, subject, now, detail, arrived.partition, arrived.offset
+    )  # fmt: skip
+    return Answer(rejected, event, (tenant or "", arrived.value or b"") if large else None)
+
+
+def _shown(arrived: Arrived) -> tuple[dict[str, str], Iterable[FieldError]]:
+    """The headers as the answer repeats them, or none and an error that says so when they are huge."""
+    size = len(arrived.key or b"") + sum(len(name) + len(value) for name, value in arrived.headers)
+    if size <= _MOST_METADATA_BYTES:
+        return {name: _text(value) for name, value in arrived.headers}, ()
+    detail = f"key and headers have {size:,} bytes and are not repeated here; send less than {_MOST_METADATA_BYTES:,}"
+    return {}, (FieldError(pointer="", code="headers_too_large", detail=detail),)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _refused(reason: Reason, error: FieldError) -> Refused:
+    return Refused(reason, (error,))

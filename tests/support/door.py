@@ -1,0 +1,122 @@
+"""A running ingest with a tenant and a key: ask at both doors, read what it wrote to its topics."""
+
+import contextlib
+import json
+import pathlib
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import asyncpg
+
+from shared import access
+from shared.contract import topics
+from shared.contract.importance import Lane
+from shared.contract.records import Record
+from shared.kafka.consumer import open_consumer
+from shared.kafka.producer import open_producer
+from shared.postgres import tenants
+from shared.runtime.settings import KafkaSettings
+from tests.support import databases, service, waiting
+
+Json = dict[str, Any]
+TENANT = "acme"
+SECRET = b"0123456789abcdef0123456789abcdef"
+ACCEPTED = [topics.accepted(lane) for lane in Lane]
+
+
+def body(**fields: Any) -> Json:
+    """The smallest valid body, with fields added or replaced; `class_key` stands for the field `class`."""
+    whole = {"source": "billing", "name": "Enquiry", "description": "Please answer", "recipients": ["ada"], **fields}
+    if "class_key" in whole:
+        whole["class"] = whole.pop("class_key")
+    return whole
+
+
+@dataclass
+class Ingest:
+    """A running ingest, its tenant's key, and the owner's connection to its database."""
+
+    running: service.Service
+    kafka: KafkaSettings
+    http: aiohttp.ClientSession
+    owner: asyncpg.Connection
+    key: str
+
+    async def post(
+        self, content: Any, headers: Mapping[str, str] | None = None, path: str = "/v1/notifications"
+    ) -> tuple[int, Json]:
+        """POST a body (JSON unless it is bytes) with the tenant's key; the status and the answer."""
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        given = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(headers or {})}
+        async with self.http.post(self.running.http + path, data=raw, headers=given) as response:
+            answer: Json = await response.json(content_type=None)
+            return response.status, answer
+
+    async def produce(self, *asked: tuple[Any, Mapping[str, str | bytes]]) -> None:
+        """Write records (JSON unless they are bytes or None) with headers to notifications.requests."""
+        written = [
+            Record(
+                topics.REQUESTS,
+                b"key",
+                content if isinstance(content, bytes | None) else json.dumps(content).encode(),
+                [(name, value if isinstance(value, bytes) else value.encode()) for name, value in headers.items()],
+            )
+            for content, headers in asked
+        ]
+        async with open_producer(self.kafka) as producer:
+            await producer.send_all(written)
+
+    async def written(self, names: Sequence[str], count: int) -> list[Json]:
+        """What these topics hold once it is `count` records or more, each as JSON."""
+        async with open_consumer(self.kafka, f"reader.{uuid.uuid4()}", names, 1_000) as consumer:
+            seen: list[Json] = []
+
+            async def enough() -> bool:
+                seen.extend(json.loads(record.value or b"null") for record in (await consumer.batch(0.2)).records)
+                return len(seen) >= count
+
+            await waiting.until(enough, 30, f"{count} records on {names}")
+            return seen
+
+    async def accepted(self, count: int) -> list[Json]:
+        """Accepted notifications of all lanes, once they are `count` or more."""
+        return await self.written(ACCEPTED, count)
+
+    async def metric(self, sample: str) -> float:
+        """The value of a metric by its name and labels, 0 where it is absent."""
+        async with self.http.get(self.running.ops + "/metrics") as response:
+            lines = (await response.text()).splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+    async def new_key(self, scopes: Sequence[str]) -> str:
+        """Another key of the tenant."""
+        return await tenants.create_key(self.owner, TENANT, "another", scopes, SECRET)
+
+
+@contextlib.asynccontextmanager
+async def ingest(
+    database: databases.Database, kafka: KafkaSettings, folder: pathlib.Path, **settings: str
+) -> AsyncIterator[Ingest]:
+    """An ingest of its own, ready, with a tenant and a key that may publish."""
+    secret = folder / "secret"
+    secret.write_bytes(SECRET)
+    owner = await asyncpg.connect(database.owner)
+    try:
+        await tenants.create_tenant(owner, TENANT, "Acme")
+        key = await tenants.create_key(owner, TENANT, "test", [access.Scope.PUBLISH], SECRET)
+        told = {
+            "postgres_dsn": database.dsn("ingest"),
+            "kafka_bootstrap": kafka.kafka_bootstrap,
+            "topic_prefix": kafka.topic_prefix,
+            "api_key_secret_file": str(secret),
+            **settings,
+        }
+        async with service.running("ingest", told) as running, aiohttp.ClientSession() as http:
+            await running.until("/readyz", 200)
+            yield Ingest(running, kafka, http, owner, key)
+            assert await running.stop() == 0
+    finally:
+        await owner.close()
