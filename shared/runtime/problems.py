@@ -1,8 +1,9 @@
 """Errors over HTTP as RFC 9457 problem details, with every field's error at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,12 +24,15 @@ class ProblemError(Exception):
         detail: str,
         errors: Sequence[FieldError] = (),
         retry_after_seconds: float | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
+        """Args: `members` are further members of the answer (RFC 9457, section 3.2), such as who came first."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after_seconds = retry_after_seconds
+        self.members = dict(members or {})
 
 
 def answer(problem: ProblemError) -> JSONResponse:
@@ -44,6 +48,7 @@ def answer(problem: ProblemError) -> JSONResponse:
         "status": problem.status.value,
         "detail": problem.detail,
         "errors": [error.model_dump() for error in problem.errors],
+        **problem.members,
     }
     return JSONResponse(content, problem.status, headers, media_type="application/problem+json")
 

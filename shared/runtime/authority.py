@@ -1,0 +1,39 @@
+"""What a machine caller must present: a FastAPI dependency that gives the API key behind a request, or refuses."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.access import Scope, StoredKey
+from shared.runtime.problems import ProblemError
+
+FindKey = Callable[[str], Awaitable[StoredKey | None]]
+"""The key that a presented text opens, or None."""
+
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="tk_…", scheme_name="API key")
+
+
+def requires(find: FindKey, scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
+    """A dependency that gives the caller's key.
+
+    It raises ProblemError: 401 without a key that is valid now, 403 when the key lacks `scope`.
+    """
+
+    async def authorised(
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    ) -> StoredKey:
+        if credentials is None:
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, "send an API key as `Authorization: Bearer tk_…`")
+        key = await find(credentials.credentials)
+        if key is None:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED, "this API key is unknown, has expired or was revoked; make or rotate one"
+            )
+        if not key.allows(scope):
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {scope}")
+        return key
+
+    return authorised
