@@ -49,7 +49,7 @@ def _copy_dependencies(folder: pathlib.Path) -> None:
     if maven is None:
         raise errors.LocalStackError("Maven (mvn) not found, it fetches Kafka's jars: install it (`apt install maven`)")
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
-    command = [maven, "--batch-mode", "--quiet", "--file", str(POM), *goal]
+    command = [maven, "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(POM), *goal]
     try:
         run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FETCH_SECONDS)
     except subprocess.TimeoutExpired as error:
