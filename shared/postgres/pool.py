@@ -82,11 +82,20 @@ def _encoded(value: Any) -> str:
 def transient_when_away() -> Iterator[None]:
     """Turn what asyncpg raises while PostgreSQL is away, busy or restarting into TransientError.
 
-    A COMMIT that fails this way may have happened: every transaction under this must bear being run again.
+    A COMMIT that fails this way may have happened: every transaction under this must bear being run again. What
+    asyncpg says of the values it was given (its DataError, an InterfaceError) passes as it is.
     """
     try:
         yield
+    except asyncpg.CheckViolationError as error:
+        if "no partition of relation" not in str(error):
+            raise
+        raise TransientError(
+            "PostgreSQL lacks the partition of a day to come; is retention running?", Reason.POSTGRES_UNAVAILABLE, 5.0
+        ) from error
     except _AWAY as error:
+        if isinstance(error, ValueError):
+            raise
         raise TransientError(f"PostgreSQL: {type(error).__name__}", Reason.POSTGRES_UNAVAILABLE, 1.0) from error
 
 

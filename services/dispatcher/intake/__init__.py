@@ -1,0 +1,1 @@
+"""Intake: what was accepted becomes rows, then deliveries."""

@@ -1,0 +1,132 @@
+"""One lane's intake: take in, commit, produce, await the acks; the consumer then commits the offset."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import structlog
+
+from services.dispatcher import handover
+from services.dispatcher.intake import burial, refusals, taking_in
+from services.dispatcher.intake.batches import Portion, collapsed, portions
+from services.dispatcher.intake.taking_in import Taken
+from services.dispatcher.metrics import Metrics
+from services.dispatcher.policy import Rules
+from shared.contract import topics
+from shared.contract.importance import Lane
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+from shared.failpoint import failpoint
+from shared.kafka.consumer import Batch, Position
+from shared.kafka.producer import Producer
+from shared.postgres import bodies, dead_letters, positions
+from shared.postgres import pool as postgres
+from shared.postgres.dead_letters import DeadLetter
+
+_log = structlog.get_logger()
+
+_UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.InterfaceError)
+"""What PostgreSQL or its client says of values, not of itself: repeating helps nobody."""
+
+
+def group(lane: Lane) -> str:
+    """The consumer group of a lane's intake."""
+    return f"dispatcher.intake.{lane}"
+
+
+class Intake:
+    """Takes in batches of one lane."""
+
+    def __init__(self, lane: Lane, pool: postgres.Pool, producer: Producer, metrics: Metrics, rules: Rules) -> None:
+        self._lane = lane
+        self._topic = topics.accepted(lane)
+        self._pool = pool
+        self._producer = producer
+        self._metrics = metrics
+        self._rules = rules
+
+    async def work(self, batch: Batch) -> None:
+        """Take a batch in; returns when it is committed and what follows from it is acknowledged.
+
+        Raises:
+            TransientError: PostgreSQL or Kafka is away; the batch is safe to repeat.
+            PoisonLimitError: too much of the topic cannot be read.
+        """
+        accepted, poison = refusals.read(batch.records, self._topic)
+        parts = [
+            portion
+            for unique in collapsed(accepted)
+            for portion in portions(unique, self._rules.most_recipients, self._rules.fanout_threshold)
+        ]
+        self._dropped(Reason.DUPLICATE, len(accepted) - sum(map(len, parts)))
+        if poison or not parts:
+            await self._bury(poison, () if parts else batch.positions)
+        for number, portion in enumerate(parts, 1):
+            # The positions go with the last: they may be behind what is durable, never ahead of it.
+            await self._take_in(portion, batch.positions if number == len(parts) else ())
+
+    async def _take_in(self, portion: Portion, read: Sequence[Position]) -> None:
+        try:
+            taken = await self._committed(portion, read)
+        except _UNWRITABLE as error:
+            await self._take_in_singly(portion, read, error)
+            return
+        failpoint("dispatcher.intake.after_commit")
+        await self._producer.send_all(self._records(taken))
+        failpoint("dispatcher.intake.after_produce")
+        self._count(taken)
+
+    async def _committed(self, portion: Portion, read: Sequence[Position]) -> Taken:
+        async with postgres.transaction(self._pool) as connection:
+            taken = await taking_in.taken_in(connection, portion, self._rules)
+            for tenant, content in refusals.oversized(taken.conflicts):
+                await bodies.keep(connection, tenant, content, dead_letters.KEPT_DAYS)
+            await self._note(connection, read)
+            failpoint("dispatcher.intake.before_commit")
+        return taken
+
+    async def _take_in_singly(self, portion: Portion, read: Sequence[Position], error: Exception) -> None:
+        """Find the one whose values the record refuses, so that it does not hold up the others."""
+        if len(portion) > 1:
+            for number, accepted in enumerate(portion, 1):
+                await self._take_in([accepted], read if number == len(portion) else ())
+            return
+        detail = f"the record refuses it: {type(error).__name__}"
+        await self._bury([refusals.letter(portion[0].raw, self._topic, Reason.INVALID, detail)], read)
+
+    async def _bury(self, letters: Sequence[DeadLetter], read: Sequence[Position]) -> None:
+        async with postgres.transaction(self._pool) as connection:
+            await burial.bury(connection, letters, self._rules.poison_limit_per_minute)
+            await self._note(connection, read)
+        await self._producer.send_all([letter.record() for letter in letters])
+        for letter in letters:
+            self._metrics.dead_letters.labels(letter.reason).inc()
+            self._dropped(letter.reason, 1)
+            _log.warning("dead_letter", topic=self._topic, position=letter.position, reason=letter.reason)
+
+    async def _note(self, connection: postgres.Connection, read: Sequence[Position]) -> None:
+        await positions.write(
+            connection, group(self._lane), [(each.topic, each.partition, each.offset) for each in read]
+        )
+
+    def _records(self, taken: Taken) -> list[Record]:
+        now = taken.now
+        expired = [drop.plan for drop in taken.dropped if drop.reason is Reason.EXPIRED]
+        return [
+            *handover.records_of([*taken.routed, *taken.unclaimed], taken.windows, now),
+            *(handover.accepted(plan.subject, len(plan.message.recipients), now) for plan in taken.plans),
+            *(handover.accepted(stored.subject, stored.recipient_count, now) for stored in taken.replayed),
+            *(handover.expired(plan, now) for plan in expired),
+            *refusals.conflict_records(taken.conflicts, self._topic, now),
+        ]
+
+    def _count(self, taken: Taken) -> None:
+        self._metrics.taken_in.labels(self._lane).inc(len(taken.plans))
+        self._metrics.replayed.labels(self._lane).inc(len(taken.replayed))
+        self._dropped(Reason.KEY_CONFLICT, len(taken.conflicts))
+        for drop in taken.dropped:
+            self._dropped(drop.reason, 1)
+        self._metrics.count_routes(self._lane, taken.routed)
+
+    def _dropped(self, reason: Reason, count: int) -> None:
+        if count:
+            self._metrics.dropped.labels("intake", reason).inc(count)

@@ -1,0 +1,134 @@
+"""Intake's own statements: identities, schedules, notifications, their timeline and fan-outs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.dispatcher.policy import Plan
+from services.dispatcher.stages import ScheduleState
+from services.dispatcher.store_rows import columns
+from shared.postgres.pool import Connection
+
+# An identity that is there and not taken in yet is taken in now, if it means the same body. What is returned is new;
+# everything else is a repeat or a conflict. Sorted, so that ingest and other lanes lock the same rows in one order.
+_TAKE_IN = """
+INSERT INTO identities AS known (id, tenant, payload_hash, accepted_at, taken_in_at, expires_on, schedule_id)
+SELECT id, tenant, payload_hash, accepted_at, db_now(), expires_on, schedule_id
+FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[], $5::date[], $6::bigint[])
+  AS accepted (id, tenant, payload_hash, accepted_at, expires_on, schedule_id)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE
+  SET taken_in_at = excluded.taken_in_at, expires_on = greatest(known.expires_on, excluded.expires_on)
+  WHERE known.taken_in_at IS NULL AND known.payload_hash IS NOT DISTINCT FROM excluded.payload_hash
+RETURNING id
+"""
+
+
+async def take_in(connection: Connection, plans: Sequence[Plan]) -> set[UUID]:
+    """The ids of what this transaction is the first to take in."""
+    rows = [
+        (plan.subject.id, plan.subject.tenant, payload_hash(plan), plan.subject.accepted_at, plan.identity_until,
+         plan.message.schedule_id)
+        for plan in plans
+    ]  # fmt: skip
+    return {row["id"] for row in await connection.fetch(_TAKE_IN, *columns(rows))}
+
+
+_KNOWN_HASHES = "SELECT id, payload_hash FROM identities WHERE id = ANY($1::uuid[])"
+
+
+async def known_hashes(connection: Connection, notifications: Sequence[UUID]) -> dict[UUID, bytes | None]:
+    """The payload hash under which each identity is known."""
+    if not notifications:
+        return {}
+    return {row["id"]: row["payload_hash"] for row in await connection.fetch(_KNOWN_HASHES, notifications)}
+
+
+def payload_hash(plan: Plan) -> bytes | None:
+    """The hash of what was asked, as it is stored."""
+    return None if plan.message.payload_hash is None else bytes.fromhex(plan.message.payload_hash)
+
+
+_LOCK_SCHEDULES = "SELECT id, state FROM schedules WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+_RELEASE = "UPDATE schedules SET state = 'released' WHERE id = ANY($1::bigint[]) AND state = 'pending'"
+
+
+async def release_schedules(connection: Connection, plans: Iterable[Plan]) -> dict[int, ScheduleState]:
+    """Release the pending schedules of these plans; where each stood before."""
+    schedules = [plan.message.schedule_id for plan in plans if plan.message.schedule_id is not None]
+    if not schedules:
+        return {}
+    states = {row["id"]: ScheduleState(row["state"]) for row in await connection.fetch(_LOCK_SCHEDULES, schedules)}
+    await connection.execute(_RELEASE, schedules)
+    return states
+
+
+_INSERT_NOTIFICATIONS = """
+INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
+  requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
+  recipient_count, created_at)
+SELECT tenant, id, expires_on, source, name, description, importance, class_key, options, items, requires_action,
+  action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after, recipient_count, $22
+FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::jsonb[], $10::jsonb[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+  $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[])
+  AS accepted (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
+    requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
+    recipient_count)
+"""
+
+
+async def insert_notifications(connection: Connection, plans: Sequence[Plan], now: datetime) -> None:
+    """Record notifications that are taken in at `now`."""
+    if plans:
+        await connection.execute(_INSERT_NOTIFICATIONS, *columns([_notification(plan) for plan in plans]), now)
+
+
+def _notification(plan: Plan) -> tuple[Any, ...]:
+    message, subject, lifetime = plan.message, plan.subject, plan.subject.lifetime
+    return (
+        subject.tenant, subject.id, lifetime.expires_on, message.source, message.name, message.description,
+        subject.importance, subject.class_key, plan.options, [item.model_dump() for item in message.items],
+        message.requires_action, message.action_url, message.script, "{" + ",".join(message.channels) + "}",
+        subject.lane, message.door, message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after,
+        len(message.recipients),
+    )  # fmt: skip
+
+
+_INSERT_TIMELINE = """
+INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::timestamptz[], $5::text[], $6::jsonb[])
+"""
+
+Moment = tuple[Plan, datetime, str, dict[str, Any]]
+"""Something that happened to a notification: when, what, and its detail."""
+
+
+async def insert_timeline(connection: Connection, moments: Iterable[Moment]) -> None:
+    """Tell what happened, for the trace."""
+    rows = [
+        (plan.subject.tenant, plan.subject.id, plan.subject.lifetime.expires_on, at, event, detail)
+        for plan, at, event, detail in moments
+    ]
+    if rows:
+        await connection.execute(_INSERT_TIMELINE, *columns(rows))
+
+
+# A tenant's turn is the latest of its open fan-outs': a new one neither jumps the queue nor sends the others back.
+_INSERT_FANOUT = """
+INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expected, created_at, turned_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '-infinity')
+"""
+
+
+async def insert_fanouts(connection: Connection, plans: Iterable[Plan], now: datetime) -> None:
+    """Leave recipients to fan-out; an array of arrays does not unnest, and these are few."""
+    rows = []
+    for plan in plans:
+        recipients = list(dict.fromkeys(plan.message.recipients))
+        subject = plan.subject
+        rows.append((subject.id, subject.tenant, subject.lane, subject.lifetime.expires_on, recipients,
+                     len(recipients), now))  # fmt: skip
+    if rows:
+        await connection.executemany(_INSERT_FANOUT, rows)

@@ -1,0 +1,163 @@
+"""What a notification is allowed to do and how long it lives, from its own words and its tenant's configuration."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions, Lane
+from shared.contract.messages import NEVER, NotificationAccepted
+from shared.contract.outcomes import Channel, EmailPlan
+
+PARTITIONED_DAYS = 35
+"""Partitions reach this far ahead; what expires later lies in the partition 'infinity' with `remove_after`."""
+
+IDENTITY_DAYS = 7
+"""An identity outlives its notification by this much, so that deduplication outlives the record."""
+
+_LONGEST_WINDOW_SECONDS = 7 * 86_400
+_EMAIL_PLANS = {plan.value: plan for plan in EmailPlan}
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the tenants of a batch configured: class options by (tenant, class), importances by (tenant, name)."""
+
+    classes: Mapping[tuple[str, str], dict[str, Any]]
+    importances: Mapping[tuple[str, str], ImportanceOptions]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the installation configured.
+
+    Attributes:
+        default_window_seconds: the digest window of a class that sets none.
+        fanout_threshold: recipients beyond which fan-out takes over.
+        most_recipients: recipients that one transaction of intake writes.
+        poison_limit_per_minute: dead letters a minute beyond which intake stops.
+    """
+
+    default_window_seconds: int
+    fanout_threshold: int
+    most_recipients: int
+    poison_limit_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which channels were asked for, whether anything but the inbox is told, and when mail goes out."""
+
+    channels: frozenset[Channel]
+    send: bool
+    email: EmailPlan
+    window_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """When a notification's rows go: their partition, their end, and the sweep's date in the partition 'infinity'."""
+
+    expires_on: date
+    expires_at: datetime | None
+    remove_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A notification as routing, its recipients' rows and its deliveries see it."""
+
+    tenant: str
+    id: UUID
+    importance: Importance
+    class_key: str
+    lane: Lane
+    accepted_at: datetime
+    policy: Policy
+    lifetime: Lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An accepted notification with everything decided that its recipients have no say in.
+
+    `options` are the class's overridden by its own; `fans_out` when it has too many recipients for one transaction;
+    `identity_until` is the day until which the same request is recognised.
+    """
+
+    message: NotificationAccepted
+    options: dict[str, Any]
+    subject: Subject
+    fans_out: bool
+    identity_until: date
+
+
+def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules, now: datetime) -> Plan:
+    """The plan of a notification taken in at `now`, which is its creation (C11 counts retention from there)."""
+    options = overridden(configured.classes.get((message.tenant, message.class_key), {}), message.options)
+    importance = importance_options(configured, message.tenant, message.importance)
+    fans_out = len(message.recipients) > rules.fanout_threshold
+    lifetime = lifetime_of(message, importance.retention, now)
+    subject = Subject(
+        message.tenant,
+        message.notification_id,
+        message.importance,
+        message.class_key,
+        Lane.BULK if fans_out and message.lane is Lane.ROUTINE else message.lane,
+        message.accepted_at,
+        policy_of(message.channels, options, send=importance.send, default_window_seconds=rules.default_window_seconds),
+        lifetime,
+    )
+    return Plan(message, options, subject, fans_out, identity_until(lifetime, now))
+
+
+def importance_options(configured: Configured, tenant: str, importance: Importance) -> ImportanceOptions:
+    """The tenant's own options of an importance, else the standard ones (C2)."""
+    return configured.importances.get((tenant, importance)) or STANDARD_OPTIONS[importance]
+
+
+def overridden(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`base` extended and overridden by `own`, objects within objects too (C10)."""
+    if not base or not own:
+        return base or own
+    return base | {
+        key: overridden(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in own.items()
+    }
+
+
+def policy_of(
+    channels: Iterable[Channel], options: Mapping[str, Any], *, send: bool, default_window_seconds: int
+) -> Policy:
+    """The policy that options name: `email` (immediate, digest, none; else digest) and `window_seconds`."""
+    asked = options.get("email")
+    email = _EMAIL_PLANS.get(asked, EmailPlan.DIGEST) if isinstance(asked, str) else EmailPlan.DIGEST
+    window = options.get("window_seconds")
+    if type(window) is not int or not 0 < window <= _LONGEST_WINDOW_SECONDS:
+        window = default_window_seconds
+    return Policy(frozenset(channels), send, email, window)
+
+
+def lifetime_of(message: NotificationAccepted, retention_days: int, now: datetime) -> Lifetime:
+    """How long a notification taken in at `now` lives: its retention, or its own end where that is sooner.
+
+    With an open action it has no end but its own, until completion sets one.
+    """
+    ends = None if message.requires_action else now + timedelta(days=retention_days)
+    if message.expires_at is not None:
+        ends = message.expires_at if ends is None else min(ends, message.expires_at)
+    if ends is None:
+        return Lifetime(NEVER, None, None)
+    last_day = max(ends, now).astimezone(UTC).date()
+    far = last_day > now.astimezone(UTC).date() + timedelta(days=PARTITIONED_DAYS)
+    if message.requires_action or far:
+        return Lifetime(NEVER, ends, ends)
+    return Lifetime(last_day, ends, None)
+
+
+def identity_until(lifetime: Lifetime, now: datetime) -> date:
+    """The day an identity may go: IDENTITY_DAYS after its notification, never while an action is open."""
+    if lifetime.expires_at is None:
+        return NEVER
+    return max(lifetime.expires_at, now).astimezone(UTC).date() + timedelta(days=IDENTITY_DAYS)
