@@ -8,11 +8,15 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from services.dispatcher.intake import loop as intake
 from services.dispatcher.metrics import Metrics
 from services.dispatcher.parts import Parts
+from services.dispatcher.policy import Rules
 from services.dispatcher.settings import Settings
+from shared.contract import topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel
+from shared.kafka import consumer
 from shared.kafka.producer import open_producer
 from shared.runtime import health, lifecycle, startup
 
@@ -23,9 +27,12 @@ Assembly = Callable[[Parts], Awaitable[Loops]]
 """Opens what a role needs and gives its loops by name."""
 
 
-async def intake_loops(_parts: Parts, lane: Lane) -> Loops:
+async def intake_loops(parts: Parts, lane: Lane) -> Loops:
     """Role `intake.<lane>`: what was accepted becomes rows and deliveries."""
-    return {f"intake.{lane}": _idle}
+    settings, group = parts.settings, intake.group(lane)
+    taking_in = intake.Intake(lane, await parts.pool(lane), parts.producer, parts.metrics, _rules(settings))
+    reading = await parts.consumer(group, topics.accepted(lane), settings.intake_batch_notifications)
+    return {f"intake.{lane}": partial(consumer.consume, reading, taking_in.work)}
 
 
 async def fanout_loops(_parts: Parts) -> Loops:
@@ -102,6 +109,15 @@ async def _assembled(parts: Parts, roles: Sequence[str]) -> dict[str, lifecycle.
     for role in roles:
         loops.update(await ROLES[role](parts))
     return loops
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        settings.default_window_seconds,
+        settings.fanout_threshold,
+        settings.intake_batch_recipients,
+        settings.poison_limit_per_minute,
+    )
 
 
 async def _idle(stop: asyncio.Event) -> None:

@@ -1,13 +1,23 @@
 """The dispatcher's metrics, declared once."""
 
+import collections
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter
 
+from services.dispatcher.routing import Routed
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
 from shared.runtime import metrics
 
 _STAGES = ("intake", "routing", "delivery")
-_DEAD_LETTER_REASONS = (Reason.UNDECODABLE, Reason.AMBIGUOUS, Reason.ATTEMPTS_EXHAUSTED, Reason.DESTINATION_REFUSED)
+_DEAD_LETTER_REASONS = (
+    Reason.UNDECODABLE,
+    Reason.INVALID,
+    Reason.AMBIGUOUS,
+    Reason.ATTEMPTS_EXHAUSTED,
+    Reason.DESTINATION_REFUSED,
+)
 
 
 class Metrics:
@@ -22,6 +32,13 @@ class Metrics:
         self.taken_in = _by_lane(registry, "tocsin_taken_in_total", "Notifications taken in.")
         self.replayed = _by_lane(registry, "tocsin_intake_replayed_total", "Notifications seen again and reproduced.")
         self.recipients = _by_lane(registry, "tocsin_recipients_total", "Recipients whose rows were written.")
+
+    def count_routes(self, lane: Lane, batch: Iterable[Routed]) -> None:
+        """Count recipients whose rows were written, and each channel that was skipped, by its reason."""
+        routes = [route for routed in batch for route in routed.routes]
+        self.recipients.labels(lane).inc(len(routes))
+        for reason, count in collections.Counter(skip.reason for route in routes for skip in route.skips).items():
+            self.dropped.labels("routing", reason).inc(count)
 
 
 def _by_lane(registry: CollectorRegistry, name: str, text: str) -> Counter:

@@ -77,7 +77,7 @@ def _skips(batch: Sequence[Routed]) -> Iterator[tuple[Any, ...]]:
 # transaction's items. Keys in order, here and in the flush, keep two transactions from waiting for each other.
 _OPEN_WINDOWS = """
 INSERT INTO windows (tenant, recipient, class_key, id, opened_at, due_at)
-SELECT tenant, recipient, class_key, id, $6, $6 + make_interval(secs => seconds)
+SELECT tenant, recipient, class_key, id, $6::timestamptz, $6 + make_interval(secs => seconds)
 FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
   AS opening (tenant, recipient, class_key, id, seconds)
 ORDER BY tenant, recipient, class_key

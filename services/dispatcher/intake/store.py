@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.dispatcher.policy import Plan
 from services.dispatcher.stages import ScheduleState
 from services.dispatcher.store_rows import columns
@@ -68,10 +70,11 @@ _INSERT_NOTIFICATIONS = """
 INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
   requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
   recipient_count, created_at)
-SELECT tenant, id, expires_on, source, name, description, importance, class_key, options, items, requires_action,
-  action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after, recipient_count, $22
+SELECT tenant, id, expires_on, source, name, description, importance, class_key, options::jsonb, items::jsonb,
+  requires_action, action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after,
+  recipient_count, $22
 FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::jsonb[], $10::jsonb[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+  $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
   $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[])
   AS accepted (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
     requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
@@ -89,16 +92,23 @@ def _notification(plan: Plan) -> tuple[Any, ...]:
     message, subject, lifetime = plan.message, plan.subject, plan.subject.lifetime
     return (
         subject.tenant, subject.id, lifetime.expires_on, message.source, message.name, message.description,
-        subject.importance, subject.class_key, plan.options, [item.model_dump() for item in message.items],
-        message.requires_action, message.action_url, message.script, "{" + ",".join(message.channels) + "}",
-        subject.lane, message.door, message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after,
-        len(message.recipients),
+        subject.importance, subject.class_key, _json(plan.options),
+        _json([item.model_dump() for item in message.items]), message.requires_action, message.action_url,
+        message.script, "{" + ",".join(message.channels) + "}", subject.lane, message.door, message.owner,
+        subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(message.recipients),
     )  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    """A value as text: within an array of jsonb, asyncpg would take a list for one more dimension."""
+    return orjson.dumps(value).decode()
 
 
 _INSERT_TIMELINE = """
 INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::timestamptz[], $5::text[], $6::jsonb[])
+SELECT tenant, id, expires_on, at, event, detail::jsonb
+FROM unnest($1::text[], $2::uuid[], $3::date[], $4::timestamptz[], $5::text[], $6::text[])
+  AS moment (tenant, id, expires_on, at, event, detail)
 """
 
 Moment = tuple[Plan, datetime, str, dict[str, Any]]
@@ -108,7 +118,7 @@ Moment = tuple[Plan, datetime, str, dict[str, Any]]
 async def insert_timeline(connection: Connection, moments: Iterable[Moment]) -> None:
     """Tell what happened, for the trace."""
     rows = [
-        (plan.subject.tenant, plan.subject.id, plan.subject.lifetime.expires_on, at, event, detail)
+        (plan.subject.tenant, plan.subject.id, plan.subject.lifetime.expires_on, at, event, _json(detail))
         for plan, at, event, detail in moments
     ]
     if rows:
