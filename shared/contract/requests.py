@@ -48,9 +48,11 @@ def _one_line(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[str, AfterValidator(_one_line)]
-Id = Annotated[Line, StringConstraints(min_length=1, max_length=255)]
+# Put behind the limits of length: in front of them pydantic would count in Python, and call characters items.
+STORABLE = AfterValidator(_storable)
+ONE_LINE = AfterValidator(_one_line)
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
 
 
 _LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
@@ -66,15 +68,15 @@ class RequestModel(BaseModel):
 class Item(RequestModel):
     """A thing a notification relates to, as the upstream system names it."""
 
-    table: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    table: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
     id: Id
-    url: Annotated[Line, StringConstraints(max_length=2_048)] | None = None
+    url: Annotated[str, StringConstraints(max_length=2_048), ONE_LINE] | None = None
 
 
 class Audience(RequestModel):
     """What resolves to recipients: a kind of group, the company it is in, and the groups' ids."""
 
-    kind: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
     company: Id
     ids: tuple[Id, ...] = ()
 
@@ -83,8 +85,8 @@ class ScheduleRequest(RequestModel):
     """When to send: a local time in an IANA zone, optionally with the name of a registered job."""
 
     local: Annotated[NaiveDatetime, WithJsonSchema(_LOCAL_TIME)]
-    timezone: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
-    job: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
+    timezone: Annotated[str, StringConstraints(min_length=1, max_length=40), ONE_LINE]
+    job: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] | None = None
 
 
 class NotificationRequest(RequestModel):
@@ -92,18 +94,20 @@ class NotificationRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["recipients"]}, {"required": ["audience"]}]})
 
-    source: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
-    name: Annotated[Line, StringConstraints(min_length=1, max_length=255)]
-    description: Annotated[Text, StringConstraints(min_length=1, max_length=4_096)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
+    description: Annotated[str, StringConstraints(min_length=1, max_length=4_096), STORABLE]
     recipients: Annotated[tuple[Id, ...], Field(max_length=MAX_RECIPIENTS)] = ()
     audience: Audience | None = None
     importance: Importance = Importance.DEFAULT
-    class_key: Annotated[Line, StringConstraints(min_length=1, max_length=100), Field(alias="class")] = "general"
+    class_key: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE, Field(alias="class")] = (
+        "general"
+    )
     options: dict[str, Any] = Field(default_factory=dict)
     items: Annotated[tuple[Item, ...], Field(max_length=MAX_ITEMS)] = ()
     requires_action: bool = False
-    action_url: Annotated[Line, StringConstraints(min_length=1, max_length=2_048)] | None = None
-    script: Annotated[Line, StringConstraints(min_length=1, max_length=100)] = "default"
+    action_url: Annotated[str, StringConstraints(min_length=1, max_length=2_048), ONE_LINE] | None = None
+    script: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] = "default"
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = (Channel.INBOX, Channel.PUSH, Channel.EMAIL)
     idempotency_key: Id | None = None
     schedule: ScheduleRequest | None = None
