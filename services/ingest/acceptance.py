@@ -89,13 +89,12 @@ def examine(asked: Asked, now: datetime) -> Valid | Refused:
     request, found = _validated(asked, text)
     key, key_errors = _agreed_key(asked, request)
     already = {error.pointer for error in unstorable}
-    errors = [*unstorable, *(error for error in found if error.pointer not in already), *key_errors]
+    errors = [*unstorable, *(error for error in found if error.pointer not in already)]
     if request is None or text is None:
-        return _refused(errors, asked.at)
+        return _refused([*_moved(errors, asked.at), *key_errors])
     meaning = rules.findings(request, now)
-    errors += meaning.errors
-    if errors or (meaning.late and key is None):
-        return _refused([*errors, *meaning.late], asked.at)
+    if key_errors or meaning.errors or (meaning.late and key is None):
+        return _refused([*_moved([*meaning.errors, *meaning.late], asked.at), *key_errors])
     if key is None:
         return Valid(request, None, None, meaning.due_at, ())
     payload_hash = documents.canonical_hash(asked.body) if request.options else documents.simple_hash(text)
@@ -192,7 +191,11 @@ def _is_key(name: str, key: str, errors: list[FieldError]) -> bool:
     return True
 
 
-def _refused(errors: Sequence[FieldError], at: str) -> Refused:
+def _moved(errors: Sequence[FieldError], at: str) -> Sequence[FieldError]:
+    """Errors of a body as errors of the document it stands in."""
+    return [error.model_copy(update={"pointer": at + error.pointer}) for error in errors] if at else errors
+
+
+def _refused(errors: Sequence[FieldError]) -> Refused:
     reason = Reason.UNSUPPORTED if all(error.code == "unsupported" for error in errors) else Reason.INVALID
-    moved = [error.model_copy(update={"pointer": at + error.pointer}) if at else error for error in errors]
-    return Refused(reason, field_errors.limited(moved))
+    return Refused(reason, field_errors.limited(errors))
