@@ -9,7 +9,7 @@ from deploy.local import endpoints, errors, options, state, wiring
 from deploy.local.catalogue import SERVICES, Service
 from deploy.local.options import UpOptions
 
-SOCKET_DSN = "postgresql://tocsin@/tocsin?host=/tmp/state/socket"
+SOCKET_DSN = "postgresql://tocsin@/tocsin?host=/state/socket"
 
 
 def wired(folder: pathlib.Path) -> wiring.Wiring:
@@ -25,7 +25,7 @@ def wired(folder: pathlib.Path) -> wiring.Wiring:
 
 
 def test_each_service_logs_in_as_its_own_role() -> None:
-    assert wiring.role_dsn(SOCKET_DSN, "tocsin_ingest") == ("postgresql://tocsin_ingest@/tocsin?host=/tmp/state/socket")
+    assert wiring.role_dsn(SOCKET_DSN, "tocsin_ingest") == ("postgresql://tocsin_ingest@/tocsin?host=/state/socket")
 
 
 def test_where_the_owner_has_a_password_each_role_has_one_of_its_own() -> None:
