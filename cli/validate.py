@@ -1,16 +1,15 @@
 """`tocsin validate FILE`: what the door would say, without asking it."""
 
-import json as jsonlib
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from cli import documents, flags, output
 from cli.errors import ExitCode
-from shared.contract import field_errors, requests
+from services.ingest import acceptance
 from shared.contract.messages import FieldError
 
 
@@ -34,9 +33,6 @@ def validate(
 
 
 def errors_of(body: Any) -> list[FieldError]:
-    """Everything the door's model finds wrong with a body; empty when it is valid."""
-    try:
-        requests.NotificationRequest.model_validate_json(jsonlib.dumps(body))
-    except ValidationError as error:
-        return field_errors.from_pydantic(error.errors(include_url=False, include_input=False))
-    return []
+    """Everything the door would find wrong with a body now; empty when it is valid."""
+    examined = acceptance.examine(acceptance.Asked(body, {}), datetime.now(UTC))
+    return list(examined.errors if isinstance(examined, acceptance.Refused) else examined.late)

@@ -1,8 +1,10 @@
 """Sending notifications."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -23,7 +25,8 @@ class AsyncTocsin:
     """
 
     def __init__(self, ingest_url: str, api_key: str, patience: Patience | None = None) -> None:
-        self._transport = Transport(ingest_url, api_key, patience or Patience())
+        self._patience = patience or Patience()
+        self._transport = Transport(ingest_url, api_key, self._patience)
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,7 +63,8 @@ class AsyncTocsin:
 
         Raises:
             RefusedError: one is not valid by itself (nothing was sent), or this key may not send at all.
-            UnavailableError: a batch was not taken; repeat with the same idempotency keys.
+            UnavailableError: a batch was not taken; repeat with the same idempotency keys. What a batch could not
+                take for a while stands as `Refused` with status 503.
         """
         return await self.submit_many([body_of(fields) for fields in notifications])
 
@@ -69,9 +73,25 @@ class AsyncTocsin:
         keyed = [_keyed(body) for body in bodies]
         answers: list[Accepted | Refused] = []
         for batch in _batches(keyed):
-            call = Call("POST", "/v1/notifications/batch", repeatable=True, body={"notifications": batch})
-            answers += [_result(each) for each in (await self._transport.answer(call))["results"]]
+            answers += await self._batch(batch)
         return answers
+
+    async def _batch(self, batch: Sequence[dict[str, Any]]) -> list[Accepted | Refused]:
+        """The answers to one batch; those that Tocsin could not take just now are asked for again."""
+        answers = await self._asked(batch)
+        for attempt in range(1, self._patience.attempts):
+            later = [place for place, answer in enumerate(answers) if answer.status == HTTPStatus.SERVICE_UNAVAILABLE]
+            if not later:
+                break
+            await asyncio.sleep(self._patience.wait_seconds(attempt))
+            again = await self._asked([batch[place] for place in later])
+            for place, answer in zip(later, again, strict=True):
+                answers[place] = answer
+        return answers
+
+    async def _asked(self, batch: Sequence[dict[str, Any]]) -> list[Accepted | Refused]:
+        call = Call("POST", "/v1/notifications/batch", repeatable=True, body={"notifications": list(batch)})
+        return [_result(each) for each in (await self._transport.answer(call))["results"]]
 
 
 def _keyed(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,11 @@ class Patience:
     timeout_seconds: float = 15.0
     backoff: Backoff = _BACKOFF
 
+    def wait_seconds(self, attempt: int, retry_after_seconds: float | None = None) -> float:
+        """How long to wait after attempt number `attempt`, no less than the other side asked for."""
+        chance = random.random()  # noqa: S311 - spreads retries, guards nothing
+        return self.backoff.no_sooner_than(attempt, chance, retry_after_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -84,8 +89,7 @@ class Transport:
             except _TryLaterError as later:
                 if attempt >= self._patience.attempts:
                     raise UnavailableError(f"{call.method} {self._base_url}{call.path}: {later}") from later
-                chance = random.random()  # noqa: S311 - spreads retries, guards nothing
-                wait = self._patience.backoff.no_sooner_than(attempt, chance, later.retry_after_seconds)
+                wait = self._patience.wait_seconds(attempt, later.retry_after_seconds)
             await asyncio.sleep(wait)
             attempt += 1
 

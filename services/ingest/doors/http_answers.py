@@ -30,7 +30,7 @@ def answer(admitted: Admitted) -> dict[str, Any]:
 def result(final: Verdict) -> dict[str, Any]:
     """One notification's place in the answer to a batch."""
     if isinstance(final, Admitted):
-        return {"status": HTTPStatus.ACCEPTED.value, **answer(final)}
+        return {**answer(final), "status": HTTPStatus.ACCEPTED.value}
     if isinstance(final, Refused):
         return {"status": _status(final).value, "errors": [error.model_dump() for error in final.errors]}
     error = field_error("unavailable", f"{final}; try again")
