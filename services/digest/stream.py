@@ -1,0 +1,167 @@
+"""The one module that knows faust: a table of open windows, sharded and recovered by it, and a timer over it.
+
+Concurrency is 1 and the guarantee at_least_once, since faust commits past events in flight otherwise. The table is
+partitioned by its keys (`use_partitioner`), which are those of the topic, so that a timer may change it. It lies in
+memory and in its changelog; topics are made by us, never by faust.
+"""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import faust
+import structlog
+
+from services.digest.settings import Settings
+from services.digest.timers import BACKOFF, Timers
+from shared.contract import topics
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+from shared.errors import TransientError
+from shared.runtime import lifecycle
+
+_log = structlog.get_logger()
+
+_SESSION_SECONDS = 10.0
+"""A worker that was killed is replaced after this; faust's own default is a minute."""
+
+_LOOK_SECONDS = 0.2
+_CLOSE_SECONDS = 10.0
+_BUFFERED_RECORDS = 10_000
+"""Changelog records on their way to Kafka before the stream waits; faust's own default of 100 stalls it."""
+
+
+def build_app(settings: Settings, timers: Timers, folder: str) -> Any:
+    """The faust application: one agent that fills the table, one timer that empties it."""
+    app = faust.App(
+        settings.group("digest"),
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(",")],
+        broker_session_timeout=_SESSION_SECONDS,
+        broker_heartbeat_interval=settings.heartbeat_seconds,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        store="memory://",
+        table_standby_replicas=0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        datadir=folder,
+        loop=asyncio.get_running_loop(),
+    )
+    opened = app.topic(settings.topic(topics.DIGEST_WINDOWS), key_type=bytes, value_type=bytes)
+    table = app.Table(
+        "windows",
+        key_type=bytes,
+        value_type=bytes,
+        use_partitioner=True,
+        changelog_topic=_changelog(app, settings),
+    )
+
+    async def remember(stream: Any) -> None:
+        async for event in stream.events():
+            if await _until_stored(app, timers, event.message):
+                table[event.key] = event.value
+
+    async def recovered() -> None:
+        timers.recovered(table.items())
+
+    async def ring() -> None:
+        for key in await timers.ring():
+            table.pop(key, None)
+
+    table.on_recover(recovered)
+    app.agent(opened, name="remember", concurrency=1)(remember)
+    app.timer(settings.timer_seconds)(ring)
+    return app
+
+
+def _changelog(app: Any, settings: Settings) -> Any:
+    """The topic as faust makes its own, but by our name."""
+    return app.topic(
+        settings.topic(topics.DIGEST_WINDOWS_CHANGELOG),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        compacting=True,
+        acks=False,
+        internal=True,
+        maxsize=131_072,
+        allow_empty=True,
+    )
+
+
+async def _until_stored(app: Any, timers: Timers, message: Any) -> bool:
+    """Whether a record opens a window. Faust acknowledges whatever happens, so what must survive is waited for."""
+    record = Record(topics.DIGEST_WINDOWS, message.key, message.value, [*(message.headers or {}).items()])
+    attempt = 0
+    while True:
+        try:
+            return await timers.opened(record, (message.partition, message.offset))
+        except TransientError as error:
+            attempt += 1
+            _log.warning("dead_letter_waits", reason=error.reason, error=str(error))
+            await app.sleep(BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter is no secret
+
+
+class Stream:
+    """Keeps a faust application running; when it crashes, another takes its place."""
+
+    def __init__(self, settings: Settings, timers: Timers) -> None:
+        self._settings = settings
+        self._timers = timers
+        self._problem: str | None = "the timers' table is not recovered yet"
+
+    async def recovered(self) -> str | None:
+        """A readiness check: None once the table was read from its changelog."""
+        return self._problem
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; a crash of faust costs lateness only, so it is waited out and not passed on."""
+        attempt = 0
+        while not stop.is_set():
+            try:
+                async with self._started() as app:
+                    attempt = 0
+                    await _until_crashed(app, stop)
+            except Exception as error:  # noqa: BLE001 - faust raises what its libraries raise
+                attempt += 1
+                self._problem = f"faust: {type(error).__name__}"
+                _log.warning("timers_crashed", error=str(error), error_type=type(error).__name__)
+                await lifecycle.pause(stop, BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter
+
+    @asynccontextmanager
+    async def _started(self) -> AsyncIterator[Any]:
+        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=self._settings.faust_folder) as folder:
+            app = build_app(self._settings, self._timers, folder)
+            async with lifecycle.bounded(app.stop, _CLOSE_SECONDS, "faust"):
+                await self._start(app)
+                self._problem = None
+                yield app
+                async with self._timers.resting():
+                    await asyncio.wait_for(app.stop(), _CLOSE_SECONDS)
+
+    async def _start(self, app: Any) -> None:
+        """Start, knowing the changelog's partitions: faust learns them only of topics that it made.
+
+        Raises:
+            TransientError: the topic is missing.
+        """
+        app.finalize()
+        producer = await app.maybe_start_producer()
+        producer.buffer.max_messages = _BUFFERED_RECORDS
+        name = self._settings.topic(topics.DIGEST_WINDOWS_CHANGELOG)
+        if not await producer._producer.partitions_for(name):  # noqa: SLF001 - faust has no door to it
+            raise TransientError(f"topic {name} is missing; run `tocsin topics create`", Reason.KAFKA_UNAVAILABLE)
+        await app.start()
+
+
+async def _until_crashed(app: Any, stop: asyncio.Event) -> None:
+    while not await lifecycle.pause(stop, _LOOK_SECONDS):
+        if app.crashed:
+            raise app.crash_reason or RuntimeError("faust crashed")
