@@ -122,7 +122,7 @@ _INSERT_DELIVERIES = """
 INSERT INTO deliveries (tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, state, attempt,
   due_at, released_until, accepted_at, created_at)
 SELECT tenant, id, $5, 'digest', subject_id, recipient, 'email', 'email', 'routine', 'retry', 1,
-  $6, $6 + make_interval(secs => $7), $6, $6
+  $6::timestamptz, $6::timestamptz + make_interval(secs => $7), $6, $6
 FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[]) AS mail (tenant, id, subject_id, recipient)
 """
 
