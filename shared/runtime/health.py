@@ -26,7 +26,7 @@ class Health:
 
     async def problems(self, checks: dict[str, Check]) -> dict[str, str]:
         """What each failing check says; empty when all is well."""
-        found = {name: await check() for name, check in checks.items()}
+        found = {name: await check() for name, check in tuple(checks.items())}
         return {name: problem for name, problem in found.items() if problem is not None}
 
 
