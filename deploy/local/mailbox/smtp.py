@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import itertools
+import re
 
 from aiosmtpd import smtp
 
@@ -10,6 +11,7 @@ from deploy.local.mailbox.mails import Mail
 from deploy.local.mailbox.shelf import Shelf
 from deploy.local.ports import LOOPBACK
 
+PLAIN_ADDRESS = re.compile(r"<(?P<address>[\w.+=-]{1,64}@[\w.-]{1,255})>(?P<rest>(?: .*)?)")
 LARGEST_BYTES = 40_000_000  # a 10,000,000-character body in the worst transfer encoding
 
 
@@ -32,11 +34,21 @@ class Sink:
         return "250 2.0.0 caught"
 
 
+class Session(smtp.SMTP):
+    """One connection. Ordinary addresses are read by a pattern: the full grammar takes a third of a mail's time."""
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        if plain := PLAIN_ADDRESS.fullmatch(arg.strip()):
+            return plain["address"], plain["rest"]
+        address, rest = super()._getaddr(arg)
+        return address, rest
+
+
 async def serve(shelf: Shelf[Mail], port: int) -> asyncio.Server:
     """Listen on loopback without authentication."""
     sink = Sink(shelf)
 
-    def session() -> smtp.SMTP:
-        return smtp.SMTP(sink, data_size_limit=LARGEST_BYTES, enable_SMTPUTF8=True, hostname="mailbox.localhost")
+    def session() -> Session:
+        return Session(sink, data_size_limit=LARGEST_BYTES, enable_SMTPUTF8=True, hostname="mailbox.localhost")
 
     return await asyncio.get_running_loop().create_server(session, LOOPBACK, port, backlog=512)
