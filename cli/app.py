@@ -7,6 +7,7 @@ import typer
 
 from cli import (
     dead_letters,
+    env,
     installation,
     keys,
     schedules,
@@ -32,6 +33,7 @@ def build() -> typer.Typer:
         add_completion=False,
     )
     app.command("up")(up.up)
+    app.command("env")(env.env)
     app.command("send")(send.send)
     app.command("trace")(trace.trace)
     app.command("validate")(validate.validate)

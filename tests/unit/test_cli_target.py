@@ -71,3 +71,12 @@ def test_a_file_that_is_no_endpoints_document_is_said_so(tmp_path: Path) -> None
     (tmp_path / "endpoints.json").write_text("{")
     with pytest.raises(CommandError, match=r"cannot read .*endpoints\.json"):
         Target(tmp_path).kafka(None)
+
+
+def test_a_shell_can_take_up_where_a_stack_is(tmp_path: Path) -> None:
+    state = stack(tmp_path, demo={"admin_key": "tk_admin"})
+    assert tocsin("env", "--state", str(state)).out.splitlines() == [
+        "export TOCSIN_INGEST_URL=http://127.0.0.1:1",
+        "export TOCSIN_API_KEY=tk_admin",
+    ]
+    assert tocsin("env", "--state", str(state / "nowhere")).code == 1
