@@ -8,6 +8,8 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from services.dispatcher.fanout.backlog import Backlog
+from services.dispatcher.fanout.loop import Spreading
 from services.dispatcher.intake import loop as intake
 from services.dispatcher.metrics import Metrics
 from services.dispatcher.parts import Parts
@@ -17,6 +19,7 @@ from shared.contract import topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel
 from shared.kafka import consumer
+from shared.kafka.lag import open_lag_reader
 from shared.kafka.producer import open_producer
 from shared.runtime import health, lifecycle, startup
 
@@ -35,9 +38,14 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
     return {f"intake.{lane}": partial(consumer.consume, reading, taking_in.work)}
 
 
-async def fanout_loops(_parts: Parts) -> Loops:
-    """Role `fanout`: notifications to very many recipients, a piece at a time."""
-    return {"fanout": _idle}
+async def fanout_loops(parts: Parts) -> Loops:
+    """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk."""
+    reader = await parts.entered(lambda: open_lag_reader(parts.settings), "lag reader")
+    loops: dict[str, lifecycle.Loop] = {}
+    for lane in (Lane.URGENT, Lane.BULK):
+        backlog = Backlog(reader, lane, parts.settings.fanout_most_waiting)
+        loops[f"fanout.{lane}"] = Spreading(lane, await parts.pool(lane), backlog, parts).run
+    return loops
 
 
 async def sink_loops(_parts: Parts, channel: Channel, lane: Lane) -> Loops:

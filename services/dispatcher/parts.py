@@ -39,7 +39,7 @@ class Parts:
             SchemaTooOldError: migrations are missing.
         """
         if lane not in self.pools:
-            opened = await self._entered(
+            opened = await self.entered(
                 lambda: postgres.open_pool(self.settings, f"tocsin-dispatcher-{lane}"), f"postgres.{lane}"
             )
             await startup.until_it_answers(lambda: migrate.require_schema(opened), self.stop, f"postgres.{lane}")
@@ -49,7 +49,7 @@ class Parts:
 
     async def consumer(self, group: str, topic: str, max_records: int) -> Consumer:
         """A member of a group on one topic; a partition that stalls fails the process's liveness."""
-        consumer = await self._entered(
+        consumer = await self.entered(
             lambda: open_consumer(self.settings, group, [topic], max_records), f"consumer.{group}"
         )
 
@@ -59,5 +59,6 @@ class Parts:
         self.health.live[f"consumer.{group}"] = stalled
         return consumer
 
-    async def _entered(self, opening: Callable[[], AbstractAsyncContextManager[T]], what: str) -> T:
+    async def entered(self, opening: Callable[[], AbstractAsyncContextManager[T]], what: str) -> T:
+        """What `opening` makes, entered once it answers and left with the process."""
         return await startup.until_it_answers(lambda: self.stack.enter_async_context(opening()), self.stop, what)

@@ -1,8 +1,10 @@
-"""The rows of a notification's recipients: inbox items, what is skipped, and digest windows; one statement a table."""
+"""What intake and fan-out both write: inbox items, what is skipped, digest windows and the timeline."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from services.dispatcher.handover import Window
 from services.dispatcher.policy import Subject
@@ -103,6 +105,32 @@ def _wanted_windows(batch: Sequence[Routed]) -> dict[tuple[str, str, str], int]:
             if route.email is EmailPlan.DIGEST:
                 wanted.setdefault((subject.tenant, route.recipient, subject.class_key), subject.policy.window_seconds)
     return wanted
+
+
+_INSERT_TIMELINE = """
+INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
+SELECT tenant, id, expires_on, at, event, detail::jsonb
+FROM unnest($1::text[], $2::uuid[], $3::date[], $4::timestamptz[], $5::text[], $6::text[])
+  AS moment (tenant, id, expires_on, at, event, detail)
+"""
+
+Moment = tuple[Subject, datetime, str, dict[str, Any]]
+"""Something that happened to a notification: when, what, and its detail."""
+
+
+async def insert_timeline(connection: Connection, moments: Iterable[Moment]) -> None:
+    """Tell what happened, for the trace."""
+    rows = [
+        (subject.tenant, subject.id, subject.lifetime.expires_on, at, event, json_text(detail))
+        for subject, at, event, detail in moments
+    ]
+    if rows:
+        await connection.execute(_INSERT_TIMELINE, *columns(rows))
+
+
+def json_text(value: Any) -> str:
+    """A value as text: within an array of jsonb, asyncpg would take a list for one more dimension."""
+    return orjson.dumps(value).decode()
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

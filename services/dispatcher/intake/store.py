@@ -1,12 +1,11 @@
-"""Intake's own statements: identities, schedules, notifications, their timeline and fan-outs."""
+"""Intake's own statements: identities, schedules, notifications and fan-outs."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
+from services.dispatcher import store_rows
 from services.dispatcher.policy import Plan
 from services.dispatcher.stages import ScheduleState
 from services.dispatcher.store_rows import columns
@@ -92,40 +91,14 @@ def _notification(plan: Plan) -> tuple[Any, ...]:
     message, subject, lifetime = plan.message, plan.subject, plan.subject.lifetime
     return (
         subject.tenant, subject.id, lifetime.expires_on, message.source, message.name, message.description,
-        subject.importance, subject.class_key, _json(plan.options),
-        _json([item.model_dump() for item in message.items]), message.requires_action, message.action_url,
-        message.script, "{" + ",".join(message.channels) + "}", subject.lane, message.door, message.owner,
-        subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(message.recipients),
+        subject.importance, subject.class_key, store_rows.json_text(plan.options),
+        store_rows.json_text([item.model_dump() for item in message.items]), message.requires_action,
+        message.action_url, message.script, "{" + ",".join(message.channels) + "}", subject.lane, message.door,
+        message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(message.recipients),
     )  # fmt: skip
 
 
-def _json(value: Any) -> str:
-    """A value as text: within an array of jsonb, asyncpg would take a list for one more dimension."""
-    return orjson.dumps(value).decode()
-
-
-_INSERT_TIMELINE = """
-INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
-SELECT tenant, id, expires_on, at, event, detail::jsonb
-FROM unnest($1::text[], $2::uuid[], $3::date[], $4::timestamptz[], $5::text[], $6::text[])
-  AS moment (tenant, id, expires_on, at, event, detail)
-"""
-
-Moment = tuple[Plan, datetime, str, dict[str, Any]]
-"""Something that happened to a notification: when, what, and its detail."""
-
-
-async def insert_timeline(connection: Connection, moments: Iterable[Moment]) -> None:
-    """Tell what happened, for the trace."""
-    rows = [
-        (plan.subject.tenant, plan.subject.id, plan.subject.lifetime.expires_on, at, event, _json(detail))
-        for plan, at, event, detail in moments
-    ]
-    if rows:
-        await connection.execute(_INSERT_TIMELINE, *columns(rows))
-
-
-# A tenant's turn is the latest of its open fan-outs': a new one neither jumps the queue nor sends the others back.
+# A tenant's turn is the latest of its fan-outs': a new one neither jumps the queue nor sends the others back.
 _INSERT_FANOUT = """
 INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expected, created_at, turned_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, '-infinity')

@@ -97,19 +97,19 @@ async def _written(
     routed = [routing.routed(plan.subject, plan.message.recipients, profiles) for plan in listed]
     expired = [drop.plan for drop in dropped if drop.reason is Reason.EXPIRED]
     await store.insert_notifications(connection, [*plans, *expired], now)
-    await store.insert_timeline(connection, _moments(plans, expired, now))
+    await store_rows.insert_timeline(connection, _moments(plans, expired, now))
     await store.insert_fanouts(connection, [plan for plan in plans if plan.fans_out], now)
     return routed, await store_rows.write(connection, routed, now)
 
 
-def _moments(plans: Sequence[Plan], expired: Sequence[Plan], now: datetime) -> Iterator[store.Moment]:
+def _moments(plans: Sequence[Plan], expired: Sequence[Plan], now: datetime) -> Iterator[store_rows.Moment]:
     for plan in (*plans, *expired):
         message = plan.message
         detail = {"door": message.door, "lane": plan.subject.lane, "recipients": len(message.recipients)}
-        yield plan, message.accepted_at, "accepted", detail
+        yield plan.subject, message.accepted_at, "accepted", detail
         if message.schedule_id is not None:
-            yield plan, now, "released", {"schedule_id": message.schedule_id}
+            yield plan.subject, now, "released", {"schedule_id": message.schedule_id}
         if plan.fans_out:
-            yield plan, now, "fan_out_began", {"recipients": len(message.recipients)}
+            yield plan.subject, now, "fan_out_began", {"recipients": len(message.recipients)}
     for plan in expired:
-        yield plan, now, "expired", {"reason": Reason.EXPIRED, "expires_at": plan.subject.lifetime.expires_at}
+        yield plan.subject, now, "expired", {"reason": Reason.EXPIRED, "expires_at": plan.subject.lifetime.expires_at}

@@ -289,6 +289,7 @@ CREATE TABLE fanouts (             -- a notification to more recipients than one
   ended_at timestamptz
 );
 CREATE INDEX fanouts_open ON fanouts (lane, turned_at) WHERE ended_at IS NULL;
+CREATE INDEX fanouts_turns ON fanouts (tenant, lane, turned_at);
 
 CREATE TABLE outbox (              -- records to produce that a transaction decided on; one row a batch
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

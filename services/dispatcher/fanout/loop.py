@@ -1,0 +1,121 @@
+"""The loop of one lane's fan-out: lease, write a stretch of recipients, produce, await the acks, hand over."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from services.dispatcher import handover, routing, store_directory, store_rows, store_stored
+from services.dispatcher.fanout import store
+from services.dispatcher.fanout.backlog import Backlog
+from services.dispatcher.fanout.stretches import Fanout, Stretch, next_stretch
+from services.dispatcher.handover import Window
+from services.dispatcher.parts import Parts
+from services.dispatcher.policy import Subject
+from services.dispatcher.routing import Routed
+from shared.contract.importance import Lane
+from shared.errors import TransientError
+from shared.failpoint import failpoint
+from shared.postgres import pool as postgres
+from shared.retry import Backoff
+from shared.runtime import lifecycle
+
+_log = structlog.get_logger()
+_BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
+
+
+class Spreading:
+    """Fan-out of one lane in one process, a turn at a time."""
+
+    def __init__(self, lane: Lane, pool: postgres.Pool, backlog: Backlog, parts: Parts) -> None:
+        self._lane = lane
+        self._pool = pool
+        self._backlog = backlog
+        self._parts = parts
+        self._settings = parts.settings
+        self._owner = parts.instance
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take turns until `stop`; wait where nothing is open, the sinks are behind, or a part is away."""
+        attempt, said = 0, ""
+        while not stop.is_set():
+            try:
+                worked = await self.turn()
+            except TransientError as error:
+                attempt += 1
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("fan_out_waits", lane=self._lane, reason=error.reason, error=said)
+                await lifecycle.pause(stop, _BACKOFF.delay_seconds(attempt, 0.5))
+            else:
+                attempt, said = 0, ""
+                if not worked:
+                    await lifecycle.pause(stop, self._settings.fanout_poll_seconds)
+
+    async def turn(self) -> bool:
+        """One stretch of the fan-out whose turn it is; False when there is none, or no room for one.
+
+        Raises:
+            TransientError: Kafka or PostgreSQL is away; the lease and the cursor say where to go on.
+        """
+        if not await self._backlog.has_room(asyncio.get_running_loop().time()):
+            return False
+        fanout = await self.leased()
+        if fanout is None:
+            return False
+        await self.spread(fanout)
+        return True
+
+    async def spread(self, fanout: Fanout) -> bool:
+        """Write the next stretch and hand it over; False when the lease is lost or the notification goes no further."""
+        stretch = next_stretch(fanout, self._settings.fanout_chunk)
+        committed = await self._committed(fanout, stretch)
+        if committed is None:
+            return False
+        failpoint("dispatcher.fanout.after_commit")
+        await self._produced(*committed)
+        failpoint("dispatcher.fanout.after_produce")
+        await self._handed_over(fanout, stretch)
+        if not stretch.written:
+            self._parts.metrics.count_routes(self._lane, [committed[0]])
+        return True
+
+    async def leased(self) -> Fanout | None:
+        """The fan-out whose turn it is; None when none is open."""
+        async with postgres.transaction(self._pool) as connection:
+            return await store.lease(connection, self._lane, self._owner, self._settings.fanout_lease_seconds)
+
+    async def _committed(self, fanout: Fanout, stretch: Stretch) -> tuple[Routed, list[Window], datetime] | None:
+        """The stretch once its rows are there; None when the lease is lost or the notification goes no further."""
+        async with postgres.transaction(self._pool) as connection:
+            now = await store_directory.now(connection)
+            subject = await self._subject(connection, fanout)
+            if subject is None:
+                await store.end(connection, fanout.notification_id, self._owner)
+                _log.info("fan_out_ended_early", notification_id=str(fanout.notification_id), cursor=fanout.cursor)
+                return None
+            if stretch.written:
+                recipients = await store.recipients(connection, fanout.notification_id, stretch)
+                routed = await store_stored.unclaimed_of(connection, subject, recipients)
+                return routed, await store_stored.open_windows(connection, [routed]), now
+            advanced = await store.advance(connection, fanout, self._owner, stretch)
+            if advanced is None:
+                return None
+            profiles = await store_directory.profiles(connection, {(subject.tenant, each) for each in advanced})
+            routed = routing.routed(subject, advanced, profiles)
+            return routed, await store_rows.write(connection, [routed], now), now
+
+    async def _subject(self, connection: postgres.Connection, fanout: Fanout) -> Subject | None:
+        alive = await store_stored.alive(connection, [fanout.notification_id], self._settings.default_window_seconds)
+        return alive[0].subject if alive else None
+
+    async def _produced(self, routed: Routed, windows: list[Window], now: datetime) -> None:
+        records = list(handover.records_of([routed], windows, now))
+        await self._parts.producer.send_all(records)
+        self._backlog.add(sum(len(route.push) or 1 for route in routed.routes))
+
+    async def _handed_over(self, fanout: Fanout, stretch: Stretch) -> None:
+        async with postgres.transaction(self._pool) as connection:
+            ended = await store.hand_over(connection, fanout.notification_id, self._owner, stretch.last)
+        if ended:
+            _log.info("fan_out_ended", notification_id=str(fanout.notification_id), recipients=fanout.expected)
