@@ -29,7 +29,7 @@ def from_pydantic(errors: Sequence[Mapping[str, Any]], at: str = "") -> list[Fie
         FieldError(
             pointer=(at + pointer(error["loc"]))[:_LONGEST_POINTER],
             code=error["type"],
-            detail=_DETAILS.get(error["type"], error["msg"].removeprefix("Value error, ")),
+            detail=_DETAILS.get(error["type"], error.get("msg", "").removeprefix("Value error, ")),
         )
         for error in errors
     ]

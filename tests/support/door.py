@@ -1,15 +1,17 @@
 """A running ingest with a tenant and a key: ask at both doors, read what it wrote to its topics."""
 
 import contextlib
+import io
 import json
 import pathlib
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared import access
 from shared.contract import topics
@@ -20,6 +22,7 @@ from shared.kafka.producer import open_producer
 from shared.postgres import tenants
 from shared.runtime.settings import KafkaSettings
 from tests.support import databases, service, waiting
+from tests.support import topics as topics_support
 
 Json = dict[str, Any]
 TENANT = "acme"
@@ -49,7 +52,7 @@ class Ingest:
         self, content: Any, headers: Mapping[str, str] | None = None, path: str = "/v1/notifications"
     ) -> tuple[int, Json]:
         """POST a body (JSON unless it is bytes) with the tenant's key; the status and the answer."""
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        raw = io.BytesIO(content if isinstance(content, bytes) else json.dumps(content).encode())
         given = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(headers or {})}
         async with self.http.post(self.running.http + path, data=raw, headers=given) as response:
             answer: Json = await response.json(content_type=None)
@@ -69,21 +72,38 @@ class Ingest:
         async with open_producer(self.kafka) as producer:
             await producer.send_all(written)
 
-    async def written(self, names: Sequence[str], count: int) -> list[Json]:
-        """What these topics hold once it is `count` records or more, each as JSON."""
+    async def written(self, names: Sequence[str], wanted: Callable[[Json], bool], count: int) -> list[Json]:
+        """The records of these topics that are wanted, as JSON, once they are `count` or more."""
         async with open_consumer(self.kafka, f"reader.{uuid.uuid4()}", names, 1_000) as consumer:
             seen: list[Json] = []
 
             async def enough() -> bool:
-                seen.extend(json.loads(record.value or b"null") for record in (await consumer.batch(0.2)).records)
+                found = [json.loads(record.value or b"null") for record in (await consumer.batch(0.2)).records]
+                seen.extend(filter(wanted, found))
                 return len(seen) >= count
 
             await waiting.until(enough, 30, f"{count} records on {names}")
             return seen
 
-    async def accepted(self, count: int) -> list[Json]:
-        """Accepted notifications of all lanes, once they are `count` or more."""
-        return await self.written(ACCEPTED, count)
+    async def accepted(self, *answers: Json) -> list[Json]:
+        """The accepted notifications that these answers of the door mean, once all of them are on their topics."""
+        wanted = {answer["notification_id"] for answer in answers}
+        return await self.written(ACCEPTED, lambda found: found["notification_id"] in wanted, len(wanted))
+
+    async def rejected(self, count: int) -> list[Json]:
+        """What stands on notifications.rejected once it is `count` or more."""
+        return await self.written([topics.REJECTED], lambda _: True, count)
+
+    async def ends(self) -> int:
+        """How many records this ingest's accepted topics have taken in all."""
+        client = AIOKafkaConsumer(bootstrap_servers=self.kafka.kafka_bootstrap)
+        await client.start()
+        try:
+            names = [self.kafka.topic(name) for name in ACCEPTED]
+            partitions = [TopicPartition(name, number) for name in names for number in range(topics_support.PARTITIONS)]
+            return sum((await client.end_offsets(partitions)).values())
+        finally:
+            await client.stop()
 
     async def metric(self, sample: str) -> float:
         """The value of a metric by its name and labels, 0 where it is absent."""
@@ -120,3 +140,15 @@ async def ingest(
             assert await running.stop() == 0
     finally:
         await owner.close()
+
+
+@contextlib.asynccontextmanager
+async def alone(
+    kafka_bootstrap: str, postgres_server: str, folder: pathlib.Path, **settings: str
+) -> AsyncIterator[Ingest]:
+    """An ingest with topics and a database of its own, for fixtures that live longer than one test."""
+    async with topics_support.prefixed(kafka_bootstrap) as prefix, databases.cloned(postgres_server) as database:
+        kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap, topic_prefix=prefix)
+        await topics_support.create(kafka)
+        async with ingest(database, kafka, folder, **settings) as running:
+            yield running
