@@ -13,7 +13,7 @@ from cli import flags, output
 from cli.errors import CommandError
 from cli.target import Target
 from shared.client import Console
-from shared.client.answers import DeadLetter
+from shared.client.answers import DeadLetter, Redriven
 
 app = typer.Typer(help="Look at dead letters and send them again.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def redrive(
     letter_id: Annotated[list[UUID] | None, typer.Argument(help="These; or choose by --reason or --since.")] = None,
     reason: Annotated[str | None, typer.Option(help="All of this reason.")] = None,
     since: Annotated[datetime | None, typer.Option(help="All since, UTC unless an offset is given.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Most a second.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Most a second; 10 unless said.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     state: flags.State = None,
     url: flags.Url = None,
@@ -80,8 +80,10 @@ def redrive(
     answer = asyncio.run(_redriven(Target(state, url, key).console(), chosen))
     if json:
         output.as_json(answer)
+    elif answer.dry_run:
+        output.lines(f"{answer.matched} would be sent again, over {answer.seconds:g} s")
     else:
-        output.lines(*(f"{name}: {value}" for name, value in answer.items()))
+        output.lines(f"{answer.redriven} of {answer.matched} are sent again, over {answer.seconds:g} s")
 
 
 def selection(ids: list[UUID], reason: str | None, since: datetime | None) -> dict[str, Any]:
@@ -111,7 +113,7 @@ async def _one(client: Console, letter_id: UUID) -> DeadLetter:
         return await console.dead_letter(letter_id)
 
 
-async def _redriven(client: Console, chosen: Mapping[str, Any]) -> dict[str, Any]:
+async def _redriven(client: Console, chosen: Mapping[str, Any]) -> Redriven:
     async with client as console:
         return await console.redrive(chosen)
 

@@ -37,13 +37,14 @@ def create(
 def rotate(
     *,
     key_id: Annotated[str, typer.Argument(help="The id of the key, as `keys list` shows it.")],
+    both: Annotated[int | None, typer.Option(min=0, help="Seconds both texts open it; a day unless said.")] = None,
     state: flags.State = None,
     url: flags.Url = None,
     key: flags.Key = None,
     json: flags.Json = False,
 ) -> None:
-    """Give a key a new secret; the old one works on for a while, so that callers can change over."""
-    _show(asyncio.run(_rotated(Target(state, url, key).console(), key_id)), as_json=json)
+    """Give a key a new text; the one before opens for a while longer, so that callers can change over."""
+    _show(asyncio.run(_rotated(Target(state, url, key).console(), key_id, both)), as_json=json)
 
 
 @app.command("revoke")
@@ -81,9 +82,9 @@ async def _created(client: Console, name: str, scopes: list[str], ends: datetime
         return await console.create_key(name, scopes, ends)
 
 
-async def _rotated(client: Console, key_id: str) -> ApiKey:
+async def _rotated(client: Console, key_id: str, both_seconds: int | None) -> ApiKey:
     async with client as console:
-        return await console.rotate_key(key_id)
+        return await console.rotate_key(key_id, both_seconds)
 
 
 async def _revoked(client: Console, key_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -11,52 +12,57 @@ from cli import flags, output
 from cli.target import Target
 from shared.client import Console, RefusedError, Trace
 from shared.client.answers import Delivery
-from shared.contract.outcomes import DeliveryState
 
-_UNDER_WAY = frozenset({DeliveryState.LEASED, DeliveryState.RETRY})
+_OVER = frozenset({"ended", "cancelled", "expired"})
 _POLL_SECONDS = 0.5
 
 
 def trace(
     *,
     notification_id: Annotated[UUID, typer.Argument(help="The id that `send` answered.")],
-    wait: Annotated[float, typer.Option(help="Seconds to wait until deliveries exist and all have ended.")] = 0.0,
+    recipient: Annotated[str | None, typer.Option(help="Only this recipient's deliveries.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait until all of it has ended.")] = 0.0,
     state: flags.State = None,
     url: flags.Url = None,
     key: flags.Key = None,
     json: flags.Json = False,
 ) -> None:
     """Show what happened to a notification: its story, and each delivery with its attempts and reason."""
-    found = asyncio.run(_found(Target(state, url, key).console(), notification_id, time.monotonic() + wait))
+    asked = Asked(notification_id, recipient, time.monotonic() + wait)
+    found = asyncio.run(_found(Target(state, url, key).console(), asked))
     if json:
         output.as_json(found)
     else:
         _show(found)
 
 
-async def _found(client: Console, notification_id: UUID, until: float) -> Trace:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which trace is wanted, and how long (a monotonic time) to wait for its end."""
+
+    notification_id: UUID
+    recipient: str | None
+    until: float
+
+
+async def _found(client: Console, asked: Asked) -> Trace:
     async with client as console:
         while True:
-            found = await _once(console, notification_id, last=time.monotonic() >= until)
+            found = await _once(console, asked, last=time.monotonic() >= asked.until)
             if found is not None:
                 return found
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _once(console: Console, notification_id: UUID, *, last: bool) -> Trace | None:
+async def _once(console: Console, asked: Asked, *, last: bool) -> Trace | None:
     """The trace if it is what was waited for; in the last round whatever there is."""
     try:
-        found = await console.trace(notification_id)
+        found = await console.trace(asked.notification_id, asked.recipient)
     except RefusedError as error:
         if error.is_missing and not last:
             return None
         raise
-    return found if last or has_ended(found) else None
-
-
-def has_ended(found: Trace) -> bool:
-    """Whether there are deliveries and none is under way."""
-    return bool(found.deliveries) and all(delivery.state not in _UNDER_WAY for delivery in found.deliveries)
+    return found if last or found.state in _OVER else None
 
 
 def _show(found: Trace) -> None:
@@ -67,9 +73,9 @@ def _show(found: Trace) -> None:
     )
     output.lines("")
     output.table(
-        ("recipient", "channel", "endpoint", "state", "reason", "attempts"),
+        ("recipient", "channel", "endpoint", "state", "why", "attempts (UTC)"),
         [
-            (each.recipient, each.channel, each.endpoint, each.state, each.reason or each.digest_id, _attempts(each))
+            (each.recipient, each.channel, each.endpoint, each.state, _why(each), _attempts(each))
             for each in found.deliveries
         ],
     )
@@ -77,6 +83,16 @@ def _show(found: Trace) -> None:
 
 def _words(detail: dict[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, "", [], {}))
+
+
+def _why(delivery: Delivery) -> str:
+    """The reason, the digest it stands in, and when the next step is due, as far as there are such."""
+    parts = [
+        delivery.reason,
+        f"in digest {delivery.digest_id}" if delivery.digest_id else None,
+        f"due {output.moment(delivery.due_at)[11:]}" if delivery.due_at else None,
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _attempts(delivery: Delivery) -> str:

@@ -48,16 +48,20 @@ class TimelineEntry(Answer):
 
 
 class Attempt(Answer):
-    """One attempt at a delivery; `seconds` is how long the destination took."""
+    """One attempt at a delivery; `seconds` is how long the destination took, `detail` what it said."""
 
     at: AwareDatetime
     outcome: AttemptOutcome | str
     reason: str | None = None
     seconds: float | None = None
+    detail: str | None = None
 
 
 class Delivery(Answer):
-    """One way of one notification to one endpoint of a recipient, with its attempts."""
+    """One way of one notification to one endpoint of a recipient, with its attempts.
+
+    `state` is that of the delivery, or `pending` while none was made; `due_at` is when its next step is due.
+    """
 
     recipient: str
     channel: Channel | str
@@ -65,16 +69,23 @@ class Delivery(Answer):
     state: DeliveryState | str
     reason: str | None = None
     digest_id: UUID | None = None
+    due_at: AwareDatetime | None = None
+    delivery_id: UUID | None = None
     attempts: tuple[Attempt, ...] = ()
 
 
 class Trace(Answer):
-    """Everything that happened to one notification, and why."""
+    """Everything that happened to one notification, and why.
+
+    `state` is `scheduled`, `accepted`, `in_progress`, `ended`, `cancelled` or `expired`. `next` asks for the deliveries
+    of further recipients.
+    """
 
     notification_id: UUID
     state: str
     timeline: tuple[TimelineEntry, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    next: str | None = None
 
 
 class User(Answer):
@@ -113,7 +124,7 @@ class CommunicationClass(Answer):
 
 
 class ApiKey(Answer):
-    """An API key; `key` is answered once, when it is made or rotated."""
+    """An API key; `key` is answered once, when it is made or rotated; the one before opens until `previous_until`."""
 
     id: str
     name: str = ""
@@ -122,10 +133,11 @@ class ApiKey(Answer):
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
     created_at: AwareDatetime | None = None
+    previous_until: AwareDatetime | None = None
 
 
 class DeadLetter(Answer):
-    """What could not be understood or was given up; `original` is base64 and stands only in the single answer."""
+    """What could not be understood or was given up; `original` is base64, null in lists where it is large."""
 
     id: UUID
     reason: str
@@ -135,14 +147,32 @@ class DeadLetter(Answer):
     offset: int | None = None
     at: AwareDatetime
     redriven: AwareDatetime | bool | None = None
+    delivery_id: UUID | None = None
     original: str | None = None
 
 
 class Redriven(Answer):
-    """How many dead letters were, or with `dry_run` would be, sent again."""
+    """`matched` dead letters were meant; `redriven` of them go again, spread over `seconds`."""
 
-    count: Annotated[int, Field(ge=0)]
+    matched: Annotated[int, Field(ge=0)]
+    redriven: Annotated[int, Field(ge=0)]
+    seconds: float
     dry_run: bool = False
+
+
+class WrongLine(Answer):
+    """A line of a file that was not imported, and why."""
+
+    line: int
+    errors: tuple[FieldError, ...]
+
+
+class Imported(Answer):
+    """How a file was taken: `errors` lists the first of the `failed` lines."""
+
+    imported: int
+    failed: int
+    errors: tuple[WrongLine, ...] = ()
 
 
 class Schedule(Answer):

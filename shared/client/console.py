@@ -43,6 +43,14 @@ class Console:
         """Every user, page by page."""
         return self._listed("/v1/users", answers.User)
 
+    async def import_users(self, file: bytes, content_type: str) -> answers.Imported:
+        """Make or change the users of a file, `text/csv` or `application/x-ndjson`, at most 16 MiB.
+
+        Wrong lines are told and do not stop the others.
+        """
+        call = Call("POST", "/v1/directory/import", repeatable=True, body=file, content_type=content_type)
+        return answers.Imported.model_validate(await self._transport.answer(call))
+
     async def create_endpoint(self, recipient: str, address: str, kind: str = "webhook") -> answers.Endpoint:
         """Register where push reaches a recipient; the answer alone shows the secret that signs what is sent there."""
         body = {"recipient": recipient, "channel": "push", "kind": kind, "address": address}
@@ -67,9 +75,10 @@ class Console:
         body = {"name": name, "scopes": list(scopes), "expires_at": expires_at.isoformat() if expires_at else None}
         return answers.ApiKey.model_validate(await self._post("/v1/keys", body))
 
-    async def rotate_key(self, key_id: str) -> answers.ApiKey:
-        """Give a key a new secret; the old one works on for a while."""
-        return answers.ApiKey.model_validate(await self._post(f"/v1/keys/{quote(key_id, safe='')}/rotate", {}))
+    async def rotate_key(self, key_id: str, both_seconds: int | None = None) -> answers.ApiKey:
+        """Give a key a new text; the one before opens for `both_seconds` more, a day unless said."""
+        body = {} if both_seconds is None else {"both_seconds": both_seconds}
+        return answers.ApiKey.model_validate(await self._post(f"/v1/keys/{quote(key_id, safe='')}/rotate", body))
 
     async def revoke_key(self, key_id: str) -> None:
         """End a key at once."""
@@ -79,9 +88,16 @@ class Console:
         """Every key of the tenant, without its secret."""
         return self._listed("/v1/keys", answers.ApiKey)
 
-    async def trace(self, notification_id: UUID) -> answers.Trace:
-        """What became of a notification, for each recipient and channel, and why."""
-        return answers.Trace.model_validate(await self._get(f"/v1/traces/{notification_id}"))
+    async def trace(self, notification_id: UUID, recipient: str | None = None) -> answers.Trace:
+        """What became of a notification, for each recipient and channel, and why; or for one recipient."""
+        query = {"recipient": recipient} if recipient else {}
+        found = answers.Trace.model_validate(await self._get(f"/v1/traces/{notification_id}", query))
+        deliveries = list(found.deliveries)
+        while found.next is not None:
+            page = await self._get(f"/v1/traces/{notification_id}", {**query, "cursor": found.next})
+            found = answers.Trace.model_validate(page)
+            deliveries += found.deliveries
+        return found.model_copy(update={"deliveries": tuple(deliveries)})
 
     def dead_letters(self, reason: str | None = None) -> AsyncIterator[answers.DeadLetter]:
         """Every dead letter, or those of one reason."""
@@ -91,13 +107,12 @@ class Console:
         """One dead letter with its original bytes as base64."""
         return answers.DeadLetter.model_validate(await self._get(f"/v1/dead-letters/{letter_id}"))
 
-    async def redrive(self, selection: Mapping[str, Any]) -> dict[str, Any]:
+    async def redrive(self, selection: Mapping[str, Any]) -> answers.Redriven:
         """Send dead letters again, keeping their ids.
 
         `selection` has `ids`, `reason` or `since`, and optionally `rate_per_second` and `dry_run`.
         """
-        answer: dict[str, Any] = await self._post("/v1/dead-letters/redrive", dict(selection))
-        return answer
+        return answers.Redriven.model_validate(await self._post("/v1/dead-letters/redrive", dict(selection)))
 
     def schedules(self) -> AsyncIterator[answers.Schedule]:
         """Every schedule, page by page."""
@@ -118,8 +133,8 @@ class Console:
             if cursor is None:
                 return
 
-    async def _get(self, path: str) -> Any:
-        return await self._transport.answer(Call("GET", path, repeatable=True))
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return await self._transport.answer(Call("GET", path, repeatable=True, query=query))
 
     async def _put(self, path: str, body: Mapping[str, Any]) -> Any:
         return await self._transport.answer(Call("PUT", path, repeatable=True, body=body))

@@ -43,12 +43,16 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `repeatable` says that a repeat of one that arrived changes nothing."""
+    """One request: `repeatable` says that a repeat of one that arrived changes nothing.
+
+    `body` is sent as it is where it is bytes, else as JSON.
+    """
 
     method: str
     path: str
     repeatable: bool
     body: Any = None
+    content_type: str = "application/json"
     query: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
 
@@ -81,7 +85,7 @@ class Transport:
             RefusedError: the answer is an error that a repeat would not change.
             UnavailableError: patience ran out.
         """
-        payload = None if call.body is None else json.dumps(call.body).encode()
+        payload = call.body if isinstance(call.body, bytes | None) else json.dumps(call.body).encode()
         attempt = 1
         while True:
             try:
@@ -94,7 +98,7 @@ class Transport:
             attempt += 1
 
     async def _once(self, call: Call, payload: bytes | None) -> Any:
-        headers = dict(call.headers or {}) | ({"Content-Type": "application/json"} if payload is not None else {})
+        headers = dict(call.headers or {}) | ({"Content-Type": call.content_type} if payload is not None else {})
         try:
             async with self._connections().request(
                 call.method, self._base_url + call.path, data=payload, params=call.query, headers=headers,

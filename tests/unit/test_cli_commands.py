@@ -10,9 +10,8 @@ from typer.main import get_command
 from cli import dead_letters
 from cli.app import build
 from cli.errors import CommandError, ExitCode, told
-from cli.trace import has_ended
 from deploy.reference import commands
-from shared.client import RefusedError, Trace, UnavailableError
+from shared.client import RefusedError, UnavailableError
 from tests.support.commands import tocsin
 
 ID = UUID("0199a1b2-7c1d-7e43-9f0a-2f6c1d9e8b11")
@@ -66,20 +65,6 @@ def test_dead_letters_are_chosen_in_exactly_one_way(
 def test_a_time_without_offset_is_utc() -> None:
     naive = datetime(2026, 11, 22)  # noqa: DTZ001 - as typer reads it
     assert dead_letters.selection([], None, naive) == {"since": "2026-11-22T00:00:00+00:00"}
-
-
-def trace_with(*states: str) -> Trace:
-    deliveries = [{"recipient": "ada", "channel": "push", "state": state} for state in states]
-    return Trace.model_validate({"notification_id": ID, "state": "no_action", "deliveries": deliveries})
-
-
-@pytest.mark.parametrize(
-    ("states", "ended"),
-    [((), False), (("sent", "skipped"), True), (("sent", "leased"), False), (("retry",), False), (("dead",), True)],
-    ids=["no_delivery_yet", "all_ended", "one_leased", "waiting_to_retry", "given_up"],
-)
-def test_a_trace_has_ended_when_no_delivery_is_under_way(states: tuple[str, ...], *, ended: bool) -> None:
-    assert has_ended(trace_with(*states)) is ended
 
 
 def test_a_schedule_without_zone_is_refused_before_anything_is_sent() -> None:
