@@ -13,6 +13,22 @@ from shared.postgres import migrate
 
 TEMPLATE_LOCK = 7_305_811  # any number no other program locks
 
+# A clone copies every file of its template, and most of them are partitions of days no test looks at. A test that
+# keeps something longer than this asks for its partitions with make_partitions.
+DROP_FAR_PARTITIONS = """
+DO $$
+DECLARE
+  far text;
+BEGIN
+  FOR far IN SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+             JOIN pg_class parent ON parent.oid = inhparent
+             WHERE parent.relname = ANY (expiring_tables()) AND child.relname ~ '_[0-9]{8}$'
+               AND to_date(right(child.relname, 8), 'YYYYMMDD') > current_date + 9 LOOP
+    EXECUTE format('DROP TABLE %I', far);
+  END LOOP;
+END $$
+"""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -35,7 +51,7 @@ def _with(dsn: str, *, user: str | None = None, database: str | None = None) -> 
 
 
 def _template_name() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(DROP_FAR_PARTITIONS.encode())
     for step in migrate.migrations():
         digest.update(f"{step.name}\n{step.sql}\n".encode())
     return f"tocsin_template_{digest.hexdigest()[:16]}"
@@ -59,6 +75,8 @@ async def template(server: str) -> str:
             scratch = f"{name}_{uuid.uuid4().hex[:8]}"
             await connection.execute(f'CREATE DATABASE "{scratch}"')
             await migrate.migrate(_with(server, database=scratch))
+            async with _connected(_with(server, database=scratch)) as fresh:
+                await fresh.execute(DROP_FAR_PARTITIONS)
             await connection.execute(f'ALTER DATABASE "{scratch}" RENAME TO "{name}"')
     return name
 
