@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from deploy.reference import asyncapi, commands, settings
+from deploy.reference import asyncapi, commands, openapi, settings
 from shared.contract.topics import TOPICS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -15,7 +15,8 @@ FOLDER = CHECKOUT / "docs" / "reference"
 def files() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
     version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
-    return {
+    described = {FOLDER / "openapi" / f"{name}.json": text for name, text in openapi.documents().items()}
+    return described | {
         FOLDER / "commands.md": commands.page(),
         FOLDER / "settings.md": settings.page(settings.service_settings()),
         FOLDER / "asyncapi.yaml": asyncapi.document(TOPICS, version),
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"docs/reference: not current, run `make generate`: {', '.join(behind)}\n")
         return 1 if behind else 0
     for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return 0
 

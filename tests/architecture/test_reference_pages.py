@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import jsonschema
+import pytest
 import yaml
 
 from deploy.reference import __main__ as reference
-from deploy.reference import asyncapi
+from deploy.reference import asyncapi, openapi
 from shared.contract import generate
 from shared.contract.topics import TOPICS
 
@@ -51,3 +52,28 @@ def test_the_schemas_inside_accept_the_golden_examples() -> None:
     for name in generate.SHAPES:
         schema = {"$ref": f"#/components/messages/{name}/payload", "components": whole["components"]}
         jsonschema.validate(json.loads((generate.EXAMPLES / f"{name}.json").read_text()), schema)
+
+
+def described(service: str) -> Any:
+    return json.loads(openapi.documents()[service])
+
+
+def test_ingest_describes_the_request_of_the_wire_documentation() -> None:
+    whole = described("ingest")
+    schema = {"$ref": "#/components/schemas/NotificationRequest", "components": whole["components"]}
+    jsonschema.validate(json.loads((generate.EXAMPLES / "tocsin.notification.requested.v1.json").read_text()), schema)
+
+
+@pytest.mark.parametrize("service", openapi.APPLICATIONS)
+def test_every_operation_has_a_name_and_says_what_it_does(service: str) -> None:
+    whole = described(service)
+    operations = [each for path in whole["paths"].values() for each in path.values()]
+    names = [each["operationId"] for each in operations]
+    assert len(set(names)) == len(names)
+    assert all(each.get("summary") for each in operations)
+
+
+@pytest.mark.parametrize("service", openapi.APPLICATIONS)
+def test_every_reference_within_an_api_leads_somewhere(service: str) -> None:
+    whole = described(service)
+    assert all(resolved(whole, each) for each in references(whole))
