@@ -81,6 +81,7 @@ class Reason(StrEnum):
     EMPTY_DIGEST = "empty_digest"
     TENANT_PAUSED = "tenant_paused"
     DESTINATION_FULL = "destination_full"
+    HANDED_BACK = "handed_back"
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_GONE = "endpoint_gone"
 
