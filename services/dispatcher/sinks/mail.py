@@ -1,0 +1,128 @@
+"""Email through a relay: a notification or a digest, rendered, and sent once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from email.utils import parseaddr
+
+import aiosmtplib
+
+from services.dispatcher import rendering
+from services.dispatcher.delivery.ports import Busy, Claim, Mailbox, Notice, Receipt
+from services.dispatcher.rendering import MailItem, MailRecipient, RenderedMail
+from services.dispatcher.settings import Settings
+from services.dispatcher.sinks import mime, smtp
+from services.dispatcher.sinks.smtp import Envelope, Progress
+from shared.clock import Clock
+from shared.contract.importance import STANDARD_OPTIONS
+from shared.contract.messages import RelatedItem
+from shared.contract.outcomes import AttemptOutcome, Reason
+
+
+class MailSink:
+    """Sends mail through the configured relay, one command at a time on each of a few connections."""
+
+    def __init__(self, connections: smtp.Connections, settings: Settings, clock: Clock) -> None:
+        self._open = connections
+        self._clock = clock
+        self._timeout_seconds = settings.send_timeout_seconds
+        self._from = settings.smtp_from
+        self._sender = parseaddr(settings.smtp_from)[1]
+        self._domain = self._sender.rpartition("@")[2]
+        self.connections = settings.smtp_connections
+
+    def destination(self, claim: Claim) -> str:  # noqa: ARG002 - every mail goes by the same relay
+        """The relay: whatever the address, it is the one that is slow."""
+        return "relay"
+
+    async def send(self, claim: Claim) -> Receipt | Busy:
+        """Render and send one mail; `Message-ID` is the delivery's identity, the same in every repeat."""
+        try:
+            envelope = Envelope(self._sender, mime.mailbox(_mailbox(claim).address))
+        except mime.UndeliverableAddressError as error:
+            return Receipt(AttemptOutcome.FAILED, Reason.INVALID, str(error))
+        message = mime.message(self._header(claim, envelope), rendered(claim))
+        progress = Progress()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._sent(envelope, message, progress)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _translated(error, progress)
+
+    def _header(self, claim: Claim, envelope: Envelope) -> mime.Header:
+        message_id = f"{claim.request.id}@{self._domain}"
+        return mime.Header(self._from, envelope.recipient, message_id, self._clock.now())
+
+    async def _sent(self, envelope: Envelope, message: bytes, progress: Progress) -> Receipt | Busy:
+        try:
+            return await self._once(envelope, message, progress, fresh=False)
+        except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
+            if progress.handed_over or not progress.reused:
+                raise
+        # The relay had closed a connection that was idle: nothing was sent, and this says nothing about the mail.
+        return await self._once(envelope, message, progress, fresh=True)
+
+    async def _once(self, envelope: Envelope, message: bytes, progress: Progress, *, fresh: bool) -> Receipt | Busy:
+        async with self._open.one(progress, fresh=fresh) as client:
+            if envelope.utf8 and not client.supports_extension("smtputf8"):
+                return Receipt(AttemptOutcome.FAILED, Reason.UNSUPPORTED, "the relay takes ASCII addresses only")
+            try:
+                await smtp.transfer(client, envelope, message, progress)
+            except smtp.RefusedError as refused:
+                await smtp.reset(client)
+                return smtp.answered(refused.response)
+        return Receipt(AttemptOutcome.DELIVERED)
+
+
+@contextlib.asynccontextmanager
+async def open_sink(settings: Settings, clock: Clock) -> AsyncIterator[MailSink]:
+    """A sink with connections of its own, closed at the end."""
+    connections = smtp.Connections(settings, parseaddr(settings.smtp_from)[1].rpartition("@")[2])
+    try:
+        yield MailSink(connections, settings, clock)
+    finally:
+        await connections.close()
+
+
+def rendered(claim: Claim) -> RenderedMail:
+    """What the mail of a claim says."""
+    to = _mailbox(claim)
+    recipient = MailRecipient(to.first_name, to.last_name, to.locale, to.timezone)
+    items = [_item(notice) for notice in claim.notices]
+    if claim.request.subject == "digest":
+        return rendering.digest_mail(claim.class_name, items, recipient)
+    return rendering.immediate_mail(items[0], recipient)
+
+
+def _item(notice: Notice) -> MailItem:
+    css_class = STANDARD_OPTIONS[notice.importance].css_class if notice.css_class is None else notice.css_class
+    return MailItem(
+        notice.name,
+        notice.description,
+        notice.importance,
+        css_class,
+        notice.created_at,
+        notice.state,
+        notice.action_url,
+        tuple(RelatedItem.model_validate(item) for item in notice.items),
+    )
+
+
+def _mailbox(claim: Claim) -> Mailbox:
+    if not isinstance(claim.target, Mailbox):
+        raise TypeError("the mail sink was given a claim for another channel")
+    return claim.target
+
+
+def _translated(error: Exception, progress: Progress) -> Receipt | Busy:
+    """What a broken conversation means: until the final dot nothing was sent, after it nobody knows."""
+    late = isinstance(error, TimeoutError)
+    said = type(error).__name__
+    if progress.handed_over:
+        return Receipt(AttemptOutcome.AMBIGUOUS, Reason.TIMEOUT if late else Reason.AMBIGUOUS, said)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        answer = smtp.answered(aiosmtplib.SMTPResponse(error.code, error.message))
+        if isinstance(answer, Busy):
+            return answer
+        said = answer.detail  # a refused greeting or login says nothing about this mail: again later
+    return Receipt(AttemptOutcome.RETRY, Reason.TIMEOUT if late else Reason.DESTINATION_UNAVAILABLE, said)
