@@ -8,6 +8,18 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from services.dispatcher.delivery import (
+    admission,
+    claim_store,
+    observed,
+    outcome_store,
+    outcomes,
+    ports,
+    publisher,
+    pulse,
+    reader,
+)
+from services.dispatcher.delivery import loop as delivery
 from services.dispatcher.fanout.backlog import Backlog
 from services.dispatcher.fanout.loop import Spreading
 from services.dispatcher.intake import loop as intake
@@ -15,12 +27,15 @@ from services.dispatcher.metrics import Metrics
 from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
 from services.dispatcher.settings import Settings
+from services.dispatcher.sinks import mail, webhook
+from shared.clock import SystemClock
 from shared.contract import topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel
 from shared.kafka import consumer
 from shared.kafka.lag import open_lag_reader
 from shared.kafka.producer import open_producer
+from shared.retry import Backoff
 from shared.runtime import health, lifecycle, startup
 
 _log = structlog.get_logger()
@@ -40,17 +55,42 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
 
 async def fanout_loops(parts: Parts) -> Loops:
     """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk."""
-    reader = await parts.entered(lambda: open_lag_reader(parts.settings), "lag reader")
+    lag = await parts.entered(lambda: open_lag_reader(parts.settings), "lag reader")
     loops: dict[str, lifecycle.Loop] = {}
     for lane in (Lane.URGENT, Lane.BULK):
-        backlog = Backlog(reader, lane, parts.settings.fanout_most_waiting)
+        backlog = Backlog(lag, lane, parts.settings.fanout_most_waiting)
         loops[f"fanout.{lane}"] = Spreading(lane, await parts.pool(lane), backlog, parts).run
     return loops
 
 
-async def sink_loops(_parts: Parts, channel: Channel, lane: Lane) -> Loops:
+async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     """Role `<channel>.<lane>`: deliveries are claimed, sent and recorded."""
-    return {f"{channel}.{lane}": _idle}
+    settings, clock, slot = parts.settings, SystemClock(), claim_store.Slot(channel, lane, parts.instance)
+    opening = webhook.open_sink if channel is Channel.PUSH else mail.open_sink
+    sink: ports.Sink = await parts.stack.enter_async_context(opening(settings, clock))
+    pool, beating = await parts.pool(lane), pulse.Pulse(slot.role)
+    reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
+    claims = claim_store.ClaimStore(pool, slot, settings.lease_seconds, clock)
+    store = outcome_store.OutcomeStore(pool, slot, clock)
+    stages = delivery.Stages(
+        reader.Reader(slot, reading, claims, beating),
+        sink,
+        store,
+        publisher.Publisher(parts.producer, store),
+        observed.Observed(parts.metrics, slot, clock),
+        beating,
+    )
+    parts.health.live[f"loop.{slot.role}"] = beating.missing
+    return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink.connections)).run}
+
+
+def _delivery_rules(settings: Settings, connections: int) -> delivery.Rules:
+    backoff = Backoff(settings.retry_first_seconds, settings.retry_longest_seconds)
+    return delivery.Rules(
+        outcomes.Policy(settings.max_attempts, backoff),
+        admission.Limits(settings.in_flight, connections, settings.wait_for_destination_seconds),
+        settings.claim_batch,
+    )
 
 
 ROLES: dict[str, Assembly] = {

@@ -2,13 +2,16 @@
 
 import collections
 from collections.abc import Iterable
+from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.dispatcher.routing import Routed
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
 from shared.runtime import metrics
+
+M = TypeVar("M", Counter, Gauge)
 
 _STAGES = ("intake", "routing", "delivery")
 _DEAD_LETTER_REASONS = (
@@ -31,6 +34,10 @@ class Metrics:
         self.dead_letters = metrics.dead_letters_counter(registry, _DEAD_LETTER_REASONS)
         self.taken_in = _by_lane(registry, "tocsin_taken_in_total", "Notifications taken in.")
         self.replayed = _by_lane(registry, "tocsin_intake_replayed_total", "Notifications seen again and reproduced.")
+        self.held_claims = _by_way(registry, Gauge, "tocsin_held_claims", "Claims of a sink under way now.")
+        self.refused_outcomes = _by_way(
+            registry, Counter, "tocsin_refused_outcomes_total", "Outcomes refused because their lease had run out."
+        )
         self.recipients = _by_lane(registry, "tocsin_recipients_total", "Recipients whose rows were written.")
 
     def count_routes(self, lane: Lane, batch: Iterable[Routed]) -> None:
@@ -46,3 +53,11 @@ def _by_lane(registry: CollectorRegistry, name: str, text: str) -> Counter:
     for lane in Lane:
         counter.labels(lane)
     return counter
+
+
+def _by_way(registry: CollectorRegistry, kind: type[M], name: str, text: str) -> M:
+    metric = kind(name, text, ["channel", "lane"], registry=registry)
+    for channel in metrics.SINK_CHANNELS:
+        for lane in Lane:
+            metric.labels(channel, lane)
+    return metric

@@ -57,13 +57,15 @@ class DeliverySettings(LeaseSettings):
     retry_longest_seconds: float = Field(1_800.0, gt=0, description="Longest wait between two attempts.")
 
     @model_validator(mode="after")
-    def _lease_outlasts_the_send(self) -> Self:
+    def _bounds_fit(self) -> Self:
         needed = self.wait_for_destination_seconds + 2 * self.send_timeout_seconds
         if self.lease_seconds < needed:
             raise ValueError(
                 f"lease_seconds must be at least {needed}: wait_for_destination_seconds and twice send_timeout_seconds,"
                 " else a delivery is taken up again while it is still being sent"
             )
+        if self.in_flight < self.claim_batch:
+            raise ValueError("in_flight must be at least claim_batch, else there is never room to read a batch")
         return self
 
 

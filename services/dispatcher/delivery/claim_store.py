@@ -1,0 +1,207 @@
+"""Claims: a batch of deliveries becomes leased rows, or rows that say why nothing will be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.dispatcher.delivery import claims, events
+from services.dispatcher.delivery.claims import Asked
+from services.dispatcher.delivery.events import Ended
+from services.dispatcher.delivery.ports import Claim
+from shared.clock import Clock
+from shared.contract.importance import Lane
+from shared.contract.messages import DeliveryRequested
+from shared.contract.outcomes import Channel
+from shared.contract.records import Record
+from shared.postgres import dead_letters, outbox, positions
+from shared.postgres import pool as postgres
+from shared.postgres.dead_letters import DeadLetter
+
+_ASKED = """
+WITH asked AS (
+  SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
+                       $8::integer[], $9::timestamptz[])
+    AS a (id, expires_on, tenant, subject, subject_id, recipient, endpoint, attempt, accepted_at)
+),"""
+
+# LIMIT 1 keeps the lookups by key whatever the planner thinks of the partitions; no row: it is gone.
+_JUDGED_PUSH = """
+judged AS MATERIALIZED (
+  SELECT a.*, n.notices, n.class_key AS class_name, n.holds, jsonb_build_array(e.address, e.secret) AS target,
+    CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
+         WHEN n.expires_at <= db_now() THEN 'expired'
+         WHEN t.state = 'paused' THEN 'tenant_paused'
+         WHEN e.id IS NULL THEN 'endpoint_gone'
+         WHEN e.state <> 'active' THEN 'endpoint_disabled'
+         WHEN e.kind <> 'webhook' THEN 'unsupported'
+    END AS reason
+  FROM asked a
+  CROSS JOIN LATERAL (
+    SELECT n.cancelled_at, n.expires_at, n.class_key, coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
+      jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, NULL,
+        n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at)) AS notices
+    FROM notifications n
+    WHERE n.id = a.subject_id AND n.expires_on = a.expires_on AND n.tenant = a.tenant LIMIT 1
+  ) n
+  LEFT JOIN tenants t ON t.id = a.tenant
+  LEFT JOIN endpoints e ON e.id = a.endpoint::uuid AND e.tenant = a.tenant
+),"""
+
+_JUDGED_EMAIL = """
+told AS (
+  SELECT a.id AS delivery_id, n.cancelled_at, n.expires_at, n.class_key,
+    coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
+    jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
+      n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at)) AS notices
+  FROM asked a CROSS JOIN LATERAL (
+    SELECT n.*, m.css_class FROM notifications n
+    LEFT JOIN importances m ON m.tenant = n.tenant AND m.name = n.importance
+    WHERE n.id = a.subject_id AND n.expires_on = a.expires_on AND n.tenant = a.tenant LIMIT 1
+  ) n
+  WHERE a.subject = 'notification'
+  UNION ALL
+  SELECT a.id, NULL, NULL, g.class_key, false, coalesce(m.notices, '[]')
+  FROM asked a CROSS JOIN LATERAL (
+    SELECT g.class_key FROM digests g
+    WHERE g.id = a.subject_id AND g.expires_on = a.expires_on AND g.tenant = a.tenant LIMIT 1
+  ) g CROSS JOIN LATERAL (  -- what was dismissed, completed, cancelled or has expired since the flush is left out
+    SELECT jsonb_agg(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, s.css_class,
+      n.requires_action, false, n.action_url, n.items, n.created_at) ORDER BY n.created_at, n.id) AS notices
+    FROM inbox_items i
+    JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
+    LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance
+    WHERE i.digest_id = a.subject_id AND i.tenant = a.tenant AND i.recipient = a.recipient
+      AND i.dismissed_at IS NULL AND n.completed_at IS NULL AND n.cancelled_at IS NULL
+      AND coalesce(i.expires_at > db_now(), true) AND coalesce(n.expires_at > db_now(), true)
+  ) m
+  WHERE a.subject = 'digest'
+), judged AS MATERIALIZED (
+  SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds,
+    jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone) AS target,
+    CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
+         WHEN n.expires_at <= db_now() THEN 'expired'
+         WHEN t.state = 'paused' THEN 'tenant_paused'
+         WHEN n.notices = '[]' THEN 'empty_digest'
+         WHEN u.id IS NULL THEN 'unknown_recipient'
+         WHEN u.kind = 'system' THEN 'system_user'
+         WHEN coalesce(u.email, '') = '' THEN 'no_address'
+    END AS reason
+  FROM asked a
+  JOIN told n ON n.delivery_id = a.id
+  LEFT JOIN tenants t ON t.id = a.tenant
+  LEFT JOIN users u ON u.tenant = a.tenant AND u.id = a.recipient
+  LEFT JOIN classes k ON k.tenant = a.tenant AND k.key = n.class_key
+),"""
+
+# In the order of ids, so that two claims of the same deliveries never wait for each other in a ring.
+_CLAIMED = """
+claimed AS (
+  INSERT INTO deliveries AS d (tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, state,
+    reason, attempt, fence, lease_owner, lease_until, due_at, accepted_at, created_at, ended_at)
+  SELECT j.tenant, j.id, j.expires_on, j.subject, j.subject_id, j.recipient, j.endpoint, $10, $11, s.state,
+    j.reason, j.attempt, 1,
+    CASE WHEN s.state = 'leased' THEN $12 END,
+    CASE WHEN s.state = 'leased' THEN db_now() + make_interval(secs => $13) END,
+    CASE WHEN s.state = 'retry' THEN 'infinity'::timestamptz END,
+    j.accepted_at, db_now(),
+    CASE WHEN s.state NOT IN ('leased', 'retry') THEN db_now() END
+  FROM judged j CROSS JOIN LATERAL (
+    SELECT CASE WHEN j.reason IS NULL THEN 'leased' WHEN j.reason = 'tenant_paused' THEN 'retry'
+                WHEN j.reason IN ('cancelled', 'expired') THEN j.reason ELSE 'skipped' END AS state
+  ) s
+  ORDER BY j.id
+  ON CONFLICT (id, expires_on) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason, fence = d.fence + 1,
+    lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until, due_at = EXCLUDED.due_at,
+    ended_at = EXCLUDED.ended_at, released_until = NULL
+  WHERE d.state = 'retry' AND d.attempt = EXCLUDED.attempt AND d.due_at <= db_now()
+  RETURNING d.id, d.state, d.fence
+)
+SELECT c.id, c.state, c.fence, j.reason, j.notices, j.class_name, j.holds, j.target
+FROM claimed c JOIN judged j USING (id)
+"""
+
+_CLAIM: dict[Channel, str] = {
+    Channel.PUSH: _ASKED + _JUDGED_PUSH + _CLAIMED,
+    Channel.EMAIL: _ASKED + _JUDGED_EMAIL + _CLAIMED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Whose the claims are: a channel and lane of an instance that keeps its name over restarts."""
+
+    channel: Channel
+    lane: Lane
+    instance: str
+
+    @property
+    def owner(self) -> str:
+        """The name on the lease."""
+        return f"{self.instance}/{self.role}"
+
+    @property
+    def role(self) -> str:
+        """The role of the process, such as `push.urgent`."""
+        return f"{self.channel}.{self.lane}"
+
+    @property
+    def group(self) -> str:
+        """The consumer group that reads the lane's deliveries."""
+        return f"dispatcher.{self.role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a batch came to: claims to send, deliveries that ended instead, poison buried.
+
+    The events and dead letters of it are `records`, kept under `outbox_id` until they are sent.
+    """
+
+    claims: Sequence[Claim]
+    ended: Sequence[Ended]
+    poison: Sequence[DeadLetter]
+    records: Sequence[Record]
+    outbox_id: int | None
+
+
+class ClaimStore:
+    """Claims deliveries for one slot."""
+
+    def __init__(self, pool: postgres.Pool, slot: Slot, lease_seconds: float, clock: Clock) -> None:
+        self._pool = pool
+        self._slot = slot
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+
+    async def claim(self, asked: Asked) -> Claimed:
+        """Lease what may be sent now; end with a reason what may not; pass over what is gone, stale or taken.
+
+        Poison is buried and the positions are noted in the same transaction. Running it again after a doubtful commit
+        claims nothing twice.
+        """
+        slot, columns = self._slot, _columns(asked.requests)
+        async with postgres.transaction(self._pool) as connection:
+            rows = await connection.fetch(
+                _CLAIM[slot.channel], *columns, slot.channel, slot.lane, slot.owner, self._lease_seconds
+            )
+            found, ended = claims.sorted_out(asked.requests, rows)
+            records = [record for each in ended for record in events.told_of(each, self._clock.now())]
+            records += [letter.record() for letter in asked.poison]
+            await dead_letters.bury(connection, asked.poison)
+            await positions.write(connection, slot.group, asked.positions)
+            outbox_id = await outbox.add(connection, records)
+        return Claimed(found, ended, asked.poison, records, outbox_id)
+
+
+def _columns(requests: Sequence[DeliveryRequested]) -> list[list[Any]]:
+    return [
+        [request.id for request in requests],
+        [request.expires_on for request in requests],
+        [request.tenant for request in requests],
+        [request.subject for request in requests],
+        [request.subject_id for request in requests],
+        [request.recipient for request in requests],
+        [request.endpoint for request in requests],
+        [request.attempt for request in requests],
+        [request.accepted_at for request in requests],
+    ]

@@ -1,0 +1,70 @@
+"""Outcomes until they are in the record: kept while PostgreSQL is away, and written first when it is back."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from services.dispatcher.delivery.outcome_store import OutcomeStore, Recorded
+from services.dispatcher.delivery.outcomes import Outcome
+from shared.errors import TransientError
+from shared.failpoint import failpoint
+from shared.retry import Backoff
+
+_log = structlog.get_logger()
+
+_BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
+
+
+class Journal:
+    """Writes outcomes in batches: what comes in while one batch is written makes up the next.
+
+    `written` is told what became of each batch: the outcomes given, and what was recorded of them.
+    """
+
+    def __init__(self, store: OutcomeStore, batch: int, written: Callable[[Sequence[Outcome], Recorded], None]) -> None:
+        self._store = store
+        self._batch = batch
+        self._written = written
+        self._outcomes: list[Outcome] = []
+        self._news = asyncio.Event()
+        self._closing = False
+
+    def add(self, outcome: Outcome) -> None:
+        """Write this outcome soon."""
+        self._outcomes.append(outcome)
+        self._news.set()
+
+    def close(self) -> None:
+        """Let `write` return once everything is written."""
+        self._closing = True
+        self._news.set()
+
+    async def write(self) -> None:
+        """Write what is added until closed; never gives an outcome up."""
+        while self._outcomes or not self._closing:
+            await self._news.wait()
+            batch = self._outcomes[: self._batch]
+            if batch:
+                recorded = await self._recorded(batch)
+                del self._outcomes[: len(batch)]
+                self._written(batch, recorded)
+            if not self._outcomes and not self._closing:
+                self._news.clear()
+
+    async def _recorded(self, batch: Sequence[Outcome]) -> Recorded:
+        said, attempt = "", 0
+        while True:
+            try:
+                failpoint("delivery.before_record")
+                recorded = await self._store.record(batch)
+            except TransientError as error:
+                attempt += 1
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("outcomes_kept", outcomes=len(self._outcomes), reason=error.reason, error=said)
+                await asyncio.sleep(_BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter
+            else:
+                failpoint("delivery.after_record")
+                return recorded

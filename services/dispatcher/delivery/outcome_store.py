@@ -1,0 +1,134 @@
+"""Outcomes: what became of claims is written under their fence, with the attempts, dead letters and events of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.dispatcher.delivery import events
+from services.dispatcher.delivery.claim_store import Slot
+from services.dispatcher.delivery.outcomes import Outcome
+from shared.clock import Clock
+from shared.contract.outcomes import DeliveryState
+from shared.contract.records import Record
+from shared.postgres import dead_letters, outbox
+from shared.postgres import pool as postgres
+
+# A fence that has moved on means that somebody else took the delivery up after this lease ran out: its outcome holds.
+_RECORD = """
+WITH told AS (
+  SELECT * FROM unnest($1::uuid[], $2::date[], $3::bigint[], $4::text[], $5::text[], $6::double precision[],
+                       $7::integer[], $8::text[], $9::text[], $10::text[], $11::double precision[], $12::boolean[])
+    AS o (id, expires_on, fence, state, reason, due_in_seconds, spent, outcome, attempt_reason, detail, seconds, gone)
+), recorded AS (
+  UPDATE deliveries d
+  SET state = o.state, reason = o.reason, attempt = d.attempt + o.spent, lease_owner = NULL, lease_until = NULL,
+    released_until = NULL,
+    due_at = CASE WHEN o.state = 'retry' THEN db_now() + make_interval(secs => o.due_in_seconds) END,
+    ended_at = CASE WHEN o.state <> 'retry' THEN db_now() END
+  FROM told o
+  WHERE d.id = o.id AND d.expires_on = o.expires_on AND d.state = 'leased' AND d.fence = o.fence
+  RETURNING d.tenant, d.id, d.expires_on, d.endpoint, d.attempt - o.spent AS tried, o.outcome, o.attempt_reason,
+    o.detail, o.seconds, o.gone
+), tried AS (
+  INSERT INTO attempts (tenant, delivery_id, expires_on, attempt, at, outcome, reason, detail, seconds)
+  SELECT r.tenant, r.id, r.expires_on, r.tried, db_now() - make_interval(secs => r.seconds), r.outcome,
+    r.attempt_reason, r.detail, r.seconds
+  FROM recorded r WHERE r.outcome IS NOT NULL
+  ON CONFLICT DO NOTHING
+), disabled AS (
+  UPDATE endpoints e SET state = 'disabled', reason = 'endpoint_gone', changed_at = clock_timestamp()
+  FROM recorded r WHERE r.gone AND e.id = r.endpoint::uuid AND e.tenant = r.tenant AND e.state = 'active'
+)
+SELECT id FROM recorded
+"""
+
+# A start means that this slot's last process is dead: what it held may have been sent or not. What may not be repeated
+# (on_ambiguous: hold, the last attempt) waits for the end of its lease, where the scheduler gives it up.
+_REOPEN = """
+WITH reopened AS (
+  UPDATE deliveries d
+  SET state = 'retry', reason = 'lease_ran_out', attempt = d.attempt + 1, fence = d.fence + 1, due_at = db_now(),
+    released_until = NULL, lease_owner = NULL, lease_until = NULL
+  WHERE d.state = 'leased' AND d.lease_owner = $1 AND d.attempt < $2 AND NOT EXISTS (
+    SELECT FROM notifications n WHERE n.id = d.subject_id AND n.expires_on = d.expires_on AND n.tenant = d.tenant
+      AND n.options ->> 'on_ambiguous' = 'hold')
+  RETURNING d.tenant, d.id, d.expires_on, d.attempt - 1 AS tried
+), tried AS (
+  INSERT INTO attempts (tenant, delivery_id, expires_on, attempt, at, outcome, reason, detail, seconds)
+  SELECT tenant, id, expires_on, tried, db_now(), 'ambiguous', 'lease_ran_out',
+    'the sink ended before it recorded an outcome', 0
+  FROM reopened
+  ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM reopened
+"""
+
+_FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was written: the outcomes that held, and their `records`, kept under `outbox_id` until they are sent."""
+
+    outcomes: Sequence[Outcome]
+    records: Sequence[Record]
+    outbox_id: int | None
+
+
+class OutcomeStore:
+    """Writes outcomes for one slot."""
+
+    def __init__(self, pool: postgres.Pool, slot: Slot, clock: Clock) -> None:
+        self._pool = pool
+        self._slot = slot
+        self._clock = clock
+
+    async def record(self, outcomes: Sequence[Outcome]) -> Recorded:
+        """Write the outcomes whose fence still holds; the others are not among `Recorded.outcomes`.
+
+        Running it again after a doubtful commit writes nothing twice.
+        """
+        async with postgres.transaction(self._pool) as connection:
+            rows = await connection.fetch(_RECORD, *_columns(outcomes))
+            held: set[UUID] = {row["id"] for row in rows}
+            written = [outcome for outcome in outcomes if outcome.claim.request.id in held]
+            dead = [outcome for outcome in written if outcome.state is DeliveryState.DEAD]
+            await dead_letters.bury(connection, [events.dead_letter(outcome) for outcome in dead])
+            now = self._clock.now()
+            records = [record for outcome in written for record in events.records_of(outcome, now)]
+            outbox_id = await outbox.add(connection, records)
+        return Recorded(written, records, outbox_id)
+
+    async def reopen(self, max_attempts: int) -> int:
+        """Make due again what this slot held when it died, as attempts that are ambiguous; how many those were."""
+        with postgres.transient_when_away():
+            return int(await self._pool.fetchval(_REOPEN, self._slot.owner, max_attempts))
+
+    async def forget(self, outbox_ids: Sequence[int]) -> None:
+        """Delete outbox rows whose records Kafka has acknowledged."""
+        with postgres.transient_when_away():
+            await self._pool.execute(_FORGET, list(outbox_ids))
+
+
+def _columns(outcomes: Sequence[Outcome]) -> list[list[Any]]:
+    attempts = [outcome.attempt for outcome in outcomes]
+    return [
+        [outcome.claim.request.id for outcome in outcomes],
+        [outcome.claim.request.expires_on for outcome in outcomes],
+        [outcome.claim.fence for outcome in outcomes],
+        [outcome.state for outcome in outcomes],
+        [outcome.reason for outcome in outcomes],
+        [outcome.due_in_seconds for outcome in outcomes],
+        [_spent(outcome) for outcome in outcomes],
+        [attempt.outcome if attempt else None for attempt in attempts],
+        [attempt.reason if attempt else None for attempt in attempts],
+        [attempt.detail or None if attempt else None for attempt in attempts],
+        [outcome.seconds for outcome in outcomes],
+        [attempt is not None and attempt.gone for attempt in attempts],
+    ]
+
+
+def _spent(outcome: Outcome) -> int:
+    """The row's attempt moves on only when there is a next one."""
+    return int(outcome.attempt is not None and outcome.state is DeliveryState.RETRY)

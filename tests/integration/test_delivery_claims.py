@@ -1,0 +1,204 @@
+"""What a claim makes of deliveries on a real database."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.dispatcher.delivery.claims import Asked
+from services.dispatcher.delivery.ports import Mailbox, Webhook
+from shared.contract import records, topics
+from shared.contract.importance import Lane
+from shared.contract.outcomes import Channel, Reason
+from shared.contract.records import Record
+from shared.postgres import dead_letters
+from tests.support import claims, databases, delivering
+from tests.support.delivering import Bench
+
+PAST = datetime.now(UTC) - timedelta(minutes=1)
+ADDRESS = "https://hooks.example/ada"
+
+
+@pytest_asyncio.fixture
+async def push(database: databases.Database) -> AsyncIterator[Bench]:
+    async with delivering.opened(database, Channel.PUSH) as bench:
+        yield bench
+
+
+@pytest_asyncio.fixture
+async def email(database: databases.Database) -> AsyncIterator[Bench]:
+    async with delivering.opened(database, Channel.EMAIL) as bench:
+        yield bench
+
+
+async def test_a_first_delivery_is_leased_with_all_that_is_sent(push: Bench) -> None:
+    endpoint, notification = await push.endpoint(ADDRESS), await push.notification(options='{"on_ambiguous": "hold"}')
+    request = push.request(notification, endpoint)
+    (claim,) = (await push.claim(request)).claims
+    assert claim.request == request
+    assert claim.target == Webhook(ADDRESS, claims.SECRET)
+    assert (claim.fence, claim.holds) == (1, True)
+    assert [(notice.id, notice.name) for notice in claim.notices] == [(notification, "Customer enquiry")]
+    row = await push.row(request.id)
+    assert (row["state"], row["attempt"], row["fence"]) == ("leased", 1, 1)
+    assert row["lease_owner"] == "sink-0/push.urgent"
+    assert row["lease_until"] - row["created_at"] == timedelta(seconds=delivering.LEASE_SECONDS)
+
+
+async def test_what_is_leased_or_ended_is_passed_over(push: Bench) -> None:
+    request = push.request(await push.notification(), await push.endpoint(ADDRESS))
+    await push.claim(request)
+    again = await push.claim(request)
+    assert (again.claims, again.ended) == ([], [])
+    assert (await push.row(request.id))["fence"] == 1
+
+
+async def test_what_is_gone_leaves_nothing(push: Bench) -> None:
+    request = push.request(uuid4(), await push.endpoint(ADDRESS))
+    claimed = await push.claim(request)
+    assert (claimed.claims, claimed.ended) == ([], [])
+    assert await push.row(request.id) == {}
+
+
+async def test_another_tenants_notification_or_endpoint_is_not_found(push: Bench) -> None:
+    endpoint, notification = await push.endpoint(ADDRESS), await push.notification()
+    await push.owner.execute("INSERT INTO tenants (id) VALUES ('other')")
+    await push.owner.execute("UPDATE endpoints SET tenant = 'other'")
+    claimed = await push.claim(push.request(notification, endpoint))
+    assert [ended.reason for ended in claimed.ended] == [Reason.ENDPOINT_GONE]
+    await push.owner.execute("UPDATE notifications SET tenant = 'other'")
+    claimed = await push.claim(push.request(notification, endpoint, recipient="grace"))
+    assert (claimed.claims, claimed.ended) == ([], [])
+
+
+ENDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
+    ("cancelled", {"cancelled_at": PAST}, {}, "cancelled", "cancelled"),
+    ("expired", {"expires_at": PAST}, {}, "expired", "expired"),
+    ("disabled", {}, {"state": "disabled"}, "skipped", "endpoint_disabled"),
+    ("unsupported", {}, {"kind": "webpush"}, "skipped", "unsupported"),
+]
+
+
+@pytest.mark.parametrize(
+    ("notification", "endpoint", "state", "reason"), [e[1:] for e in ENDS], ids=[e[0] for e in ENDS]
+)
+async def test_what_may_not_be_sent_ends_at_its_claim_with_an_event(
+    push: Bench, notification: dict[str, Any], endpoint: dict[str, Any], state: str, reason: str
+) -> None:
+    about = await push.notification(**notification)
+    request = push.request(about, await push.endpoint(ADDRESS, **endpoint))
+    claimed = await push.claim(request)
+    row = await push.row(request.id)
+    assert (row["state"], row["reason"], row["ended_at"] is not None) == (state, reason, True)
+    assert [(ended.state, ended.reason) for ended in claimed.ended] == [(state, reason)]
+    (event,) = claimed.records
+    assert (event.topic, event.key) == (topics.EVENTS, str(about).encode())
+    assert await push.owner.fetchval("SELECT count(*) FROM outbox WHERE id = $1", claimed.outbox_id) == 1
+    assert (await push.claim(request)).ended == [], "it ends once"
+
+
+async def test_a_deleted_endpoint_is_skipped(push: Bench) -> None:
+    await push.tenant()
+    request = push.request(await push.notification(), uuid4())
+    await push.claim(request)
+    row = await push.row(request.id)
+    assert (row["state"], row["reason"]) == ("skipped", "endpoint_gone")
+
+
+async def test_a_paused_tenants_delivery_waits_until_it_is_resumed(push: Bench) -> None:
+    request = push.request(await push.notification(), await push.endpoint(ADDRESS))
+    await push.tenant("paused")
+    assert (await push.claim(request)).claims == []
+    row = await push.row(request.id)
+    assert (row["state"], row["reason"], row["attempt"]) == ("retry", "tenant_paused", 1)
+    assert await push.owner.fetchval("SELECT due_at = 'infinity' FROM deliveries")
+    await push.tenant("active")
+    assert (await push.claim(request)).claims == [], "it is not due before it is resumed"
+    await push.owner.execute("UPDATE deliveries SET due_at = now()")
+    assert len((await push.claim(request)).claims) == 1
+
+
+async def test_only_the_attempt_that_is_due_is_claimed(push: Bench) -> None:
+    notification, endpoint = await push.notification(), await push.endpoint(ADDRESS)
+    first = push.request(notification, endpoint)
+    await push.claim(first)
+    await push.owner.execute("UPDATE deliveries SET state = 'retry', attempt = 3, due_at = now() + interval '1 hour'")
+    assert (await push.claim(push.request(notification, endpoint, attempt=3))).claims == [], "not yet due"
+    await push.owner.execute("UPDATE deliveries SET due_at = now()")
+    for stale in (1, 2, 4):
+        assert (await push.claim(push.request(notification, endpoint, attempt=stale))).claims == []
+    (claim,) = (await push.claim(push.request(notification, endpoint, attempt=3))).claims
+    assert claim.fence == 2
+
+
+async def test_two_sinks_claim_a_delivery_once(push: Bench) -> None:
+    endpoint, notification = await push.endpoint(ADDRESS), await push.notification()
+    requests = [push.request(notification, endpoint, recipient=f"user-{number}") for number in range(50)]
+    found = await delivering.side_by_side(
+        push.claim(*requests), push.claim(*reversed(requests)), push.claim(*requests[10:30])
+    )
+    claimed = [claim.request.id for each in found for claim in each.claims]
+    assert sorted(claimed) == sorted(request.id for request in requests)
+
+
+async def test_poison_is_buried_and_positions_are_noted_with_the_claim(push: Bench) -> None:
+    original = Record(topics.deliveries(Channel.PUSH, Lane.URGENT), b"key", b"not json", [("a", b"\xff")])
+    letter = dead_letters.of_record(original, (1, 42), "", Reason.UNDECODABLE, "not JSON")
+    claimed = await push.claims.claim(Asked((), (letter,), (("deliveries.push.urgent", 1, 43),)))
+    assert [record.topic for record in claimed.records] == [topics.DEAD_LETTERS]
+    assert await push.owner.fetchval('SELECT original FROM dead_letters WHERE "offset" = 42') == b"not json"
+    group = "SELECT \"offset\" FROM positions WHERE consumer_group = 'dispatcher.push.urgent' AND partition = 1"
+    assert await push.owner.fetchval(group) == 43
+
+
+async def test_a_mail_is_claimed_with_its_recipients_address(email: Bench) -> None:
+    await email.user()
+    await email.owner.execute("INSERT INTO classes VALUES ($1, 'enquiries', 'Customer enquiries', '{}')", "acme")
+    (claim,) = (await email.claim(email.request(await email.notification()))).claims
+    assert claim.target == Mailbox("ada@example.test", "Ada")
+    assert claim.class_name == "Customer enquiries"
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [(None, "unknown_recipient"), ({"email": None}, "no_address"), ({"kind": "system"}, "system_user")],
+    ids=["unknown", "no_address", "system"],
+)
+async def test_who_cannot_get_mail_is_skipped(email: Bench, user: dict[str, Any] | None, reason: str) -> None:
+    await email.tenant()
+    if user is not None:
+        await email.user(**user)
+    request = email.request(await email.notification())
+    await email.claim(request)
+    row = await email.row(request.id)
+    assert (row["state"], row["reason"]) == ("skipped", reason)
+
+
+async def test_a_digest_leaves_out_what_is_no_longer_valid(email: Bench) -> None:
+    await email.user()
+    valid = [await email.notification("First"), await email.notification("Second", requires_action=True)]
+    ended = [
+        await email.notification("Expired", expires_at=PAST),
+        await email.notification("Cancelled", cancelled_at=PAST),
+        await email.notification("Completed", requires_action=True, completed_at=PAST),
+    ]
+    digest = await email.digest([*valid, *ended])
+    (claim,) = (await email.claim(email.request(digest, subject="digest"))).claims
+    assert [notice.id for notice in claim.notices] == valid
+
+
+async def test_a_digest_without_valid_members_is_skipped(email: Bench) -> None:
+    await email.user()
+    digest = await email.digest([await email.notification()], dismissed_at=PAST)
+    request = email.request(digest, subject="digest")
+    await email.claim(request)
+    row = await email.row(request.id)
+    assert (row["state"], row["reason"]) == ("skipped", "empty_digest")
+
+
+def test_a_request_survives_its_topic() -> None:
+    request = claims.request(Channel.PUSH)
+    assert records.delivery(request).topic == "deliveries.push.urgent"
