@@ -166,7 +166,3 @@ def _rules(settings: Settings) -> Rules:
         settings.intake_batch_recipients,
         settings.poison_limit_per_minute,
     )
-
-
-async def _idle(stop: asyncio.Event) -> None:
-    await stop.wait()
