@@ -25,6 +25,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "tocsin.digest.window_opened.v1": messages.WindowOpened,
     "tocsin.inbox.changed.v1": messages.InboxChanged,
     "tocsin.request.rejected.v1": messages.RequestRejected,
+    "tocsin.delivery.v1": messages.PushedNotification,
     "tocsin.notification.event.v1": messages.NotificationEvent,
 }
 """Every shape others rely on, by the name of its file; all but the last are values of `type` too.

@@ -157,6 +157,29 @@ class RequestRejected(BaseModel):
         return self.model_dump_json().encode()
 
 
+class PushedNotification(BaseModel):
+    """What a push endpoint of kind webhook is sent, signed as Standard Webhooks has it; `url` is the first item's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
+
+    type: Literal["tocsin.delivery.v1"] = "tocsin.delivery.v1"
+    delivery_id: UUID
+    notification_id: UUID
+    recipient: str
+    name: str
+    description: str
+    importance: Importance
+    class_key: Annotated[str, Field(alias="class")]
+    url: str | None = None
+    action_url: str | None = None
+    items: tuple[RelatedItem, ...] = ()
+    created_at: AwareDatetime
+
+    def encoded(self) -> bytes:
+        """The body of the request: UTF-8 JSON by wire names."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
 EventName = Literal[
     "accepted", "rejected", "scheduled", "cancelled", "delivered", "failed", "skipped",
     "digested", "completed", "dismissed", "undismissed", "expired",

@@ -49,7 +49,7 @@ def test_every_reference_within_the_document_leads_somewhere() -> None:
 
 def test_the_schemas_inside_accept_the_golden_examples() -> None:
     whole = document()
-    for name in generate.SHAPES:
+    for name in whole["components"]["messages"]:
         schema = {"$ref": f"#/components/messages/{name}/payload", "components": whole["components"]}
         jsonschema.validate(json.loads((generate.EXAMPLES / f"{name}.json").read_text()), schema)
 

@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from services.dispatcher.sinks import webhook
 from shared.contract import codec, generate, messages, requests
+from tests.support import claims
 
 FILES = sorted(generate.EXAMPLES.glob("*.json"))
 
@@ -109,6 +111,12 @@ def test_the_codec_knows_by_type_what_the_services_read(path: Path) -> None:
 def test_what_is_no_message_is_refused_with_a_sentence(value: bytes | None, complaint: str) -> None:
     with pytest.raises(codec.UndecodableError, match=complaint):
         codec.decoded(value, messages.InboxChanged)
+
+
+def test_a_webhook_is_sent_what_its_schema_says() -> None:
+    body = webhook.body_of(claims.push("https://hooks.example/ada"))
+    validator("tocsin.delivery.v1").validate(json.loads(body))
+    assert set(json.loads(body)) == set(written(generate.EXAMPLES / "tocsin.delivery.v1.json"))
 
 
 def test_the_committed_schemas_are_those_of_the_models() -> None:
