@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -19,7 +19,6 @@ from shared.runtime.settings import KafkaSettings
 KAFKA = "kafka"
 POSTGRES = "postgres"
 MAILBOX = "mailbox"
-_SET_PASSWORD = "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)"  # noqa: S105 - a statement
 
 
 class Assembly:
@@ -58,7 +57,8 @@ class Assembly:
         bootstrap = self._kafka_elsewhere or self._kafka.bootstrap
         dsn = self._postgres_elsewhere or self._postgres.dsn()
         await migrate.migrate(dsn)
-        await _let_roles_in(dsn, self._services)
+        if self._postgres_elsewhere:
+            await let_owner_act(dsn, [service.role for service in SERVICES if service.name in self._services])
         prefix = self._settings().get("TOCSIN_TOPIC_PREFIX", "")
         await admin.create_topics(KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix))
         return self._wired(bootstrap, dsn)
@@ -108,6 +108,7 @@ class Assembly:
             state=self._state,
             kafka=bootstrap,
             postgres=dsn,
+            postgres_brought=bool(self._postgres_elsewhere),
             http_ports={name: self._fixed.get(name) or ports.free_port() for name in (MAILBOX, *doors)},
             ops_ports={name: ports.free_port() for name in self._services},
             smtp_port=self._fixed["smtp"] or ports.free_port(),
@@ -120,14 +121,19 @@ def session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_SECONDS))
 
 
-async def _let_roles_in(dsn: str, services: list[str]) -> None:
-    """Give the services' roles passwords where the owner needs one."""
-    chosen = [service.role for service in SERVICES if service.name in services]
-    passwords = {role: wiring.role_password(dsn, role) for role in chosen}
+async def let_owner_act(dsn: str, roles: Iterable[str]) -> None:
+    """Let the owner of a database that was brought along act as the services' roles, where it may not yet.
+
+    Raises:
+        asyncpg.InsufficientPrivilegeError: the owner may not hand out a role; the server's superuser must.
+    """
     connection = await asyncpg.connect(dsn)
     try:
-        for role, password in passwords.items():
-            if password is not None:
-                await connection.execute(await connection.fetchval(_SET_PASSWORD, role, password))
+        for role in roles:
+            try:
+                await connection.execute(f"SET ROLE {role}")
+                await connection.execute("RESET ROLE")
+            except asyncpg.InsufficientPrivilegeError:
+                await connection.execute(f"GRANT {role} TO CURRENT_USER")
     finally:
         await connection.close()

@@ -133,6 +133,7 @@ class Supervisor:
             await asyncio.gather(*(self._end(part) for part in reversed(stage)))
         await self._resources.aclose()
         self._ledger.clear()
+        self._screen.tell("everything has ended")
 
     async def _prepared(self, plan: assembly.Assembly) -> tuple[wiring.Wiring, dict[str, Any]]:
         self._screen.tell("bringing the schema and the topics up to date")

@@ -1,7 +1,6 @@
 """How the parts find each other: addresses, database logins, and each service's environment."""
 
 import hashlib
-import hmac
 import pathlib
 import urllib.parse
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ class Wiring:
     state: state.State
     kafka: str
     postgres: str
+    postgres_brought: bool
     http_ports: Mapping[str, int]
     ops_ports: Mapping[str, int]
     smtp_port: int
@@ -33,22 +33,20 @@ class Wiring:
         return f"http://{LOOPBACK}:{self.ops_ports[name]}"
 
 
-def role_dsn(owner_dsn: str, role: str) -> str:
-    """The owner's DSN with another login.
+def login(owner_dsn: str, role: str) -> str:
+    """The owner's DSN for a database of our own, which lets every role in: logged in as the role itself."""
+    parts = urllib.parse.urlsplit(owner_dsn)
+    return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
 
-    Where the owner needs a password, so does the role; it is derived from the owner's, so that every copy that
-    knows the owner's knows it too.
+
+def acting(owner_dsn: str, role: str) -> str:
+    """The owner's DSN for a database that was brought along: logged in as the owner, acting as the role.
+
+    So no role there needs a password, and none that it has is touched. Only asyncpg reads `role` this way.
     """
     parts = urllib.parse.urlsplit(owner_dsn)
-    password = role_password(owner_dsn, role)
-    login = role if password is None else f"{role}:{password}"
-    return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
-
-
-def role_password(owner_dsn: str, role: str) -> str | None:
-    """The password of a service's role, or None where the owner has none."""
-    own = urllib.parse.urlsplit(owner_dsn).password
-    return None if own is None else hmac.new(own.encode(), role.encode(), hashlib.sha256).hexdigest()
+    query = [*urllib.parse.parse_qsl(parts.query, keep_blank_values=True), ("role", role)]
+    return parts._replace(query=urllib.parse.urlencode(query, safe="/")).geturl()
 
 
 def instance(service: Service, folder: pathlib.Path) -> str:
@@ -69,7 +67,7 @@ def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) 
     wired = {
         "TOCSIN_INSTANCE": instance(service, wiring.state.folder),
         "TOCSIN_KAFKA_BOOTSTRAP": wiring.kafka,
-        "TOCSIN_POSTGRES_DSN": role_dsn(wiring.postgres, service.role),
+        "TOCSIN_POSTGRES_DSN": (acting if wiring.postgres_brought else login)(wiring.postgres, service.role),
         "TOCSIN_OPS_PORT": str(wiring.ops_ports[service.name]),
         "TOCSIN_SMTP_HOST": LOOPBACK,
         "TOCSIN_SMTP_PORT": str(wiring.smtp_port),

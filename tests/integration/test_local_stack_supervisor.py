@@ -21,9 +21,10 @@ from tests.support import waiting
 pytestmark = pytest.mark.timeout(240)
 
 PROGRAM = """
-import asyncio, pathlib, sys
+import asyncio, json, pathlib, sys
 from deploy.local import errors, supervisor
-options = supervisor.UpOptions(state=pathlib.Path(sys.argv[1]), services=("retention",))
+brought = json.loads(sys.argv[2])
+options = supervisor.UpOptions(state=pathlib.Path(sys.argv[1]), services=("retention",), **brought)
 try:
     asyncio.run(supervisor.run(options))
 except errors.LocalStackError as error:
@@ -56,13 +57,14 @@ class Up:
 
 
 @contextlib.asynccontextmanager
-async def supervisor(folder: pathlib.Path, log: pathlib.Path) -> AsyncIterator[Up]:
+async def supervisor(folder: pathlib.Path, log: pathlib.Path, **brought: str) -> AsyncIterator[Up]:
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
     ours |= {key: os.environ[key] for key in ("TOCSIN_CACHE",) if key in os.environ}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, str(folder), cwd=state.CHECKOUT, env=ours, stdout=output, stderr=output
-        )
+            sys.executable, "-c", PROGRAM, str(folder), json.dumps(brought),
+            cwd=state.CHECKOUT, env=ours, stdout=output, stderr=output,
+        )  # fmt: skip
     try:
         yield Up(process, folder, log)
     finally:
@@ -119,3 +121,19 @@ async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_is_clean
         assert document["demo"] == demo
         assert await up.ended(signal.SIGINT) == 0
         assert await gone(list(document["pids"].values()))
+
+
+async def test_two_stacks_run_side_by_side_one_on_what_the_other_lent_it(tmp_path: pathlib.Path) -> None:
+    async with supervisor(tmp_path / "first", tmp_path / "first.log") as first:
+        lender = await first.ready()
+        lent = {"kafka": lender["kafka"], "postgres": lender["postgres"]}
+        async with supervisor(tmp_path / "second", tmp_path / "second.log", **lent) as second:
+            borrower = await second.ready()
+            assert set(borrower["pids"]) == {"mailbox", "retention"}
+            assert {name: borrower[name] for name in lent} == lent
+            assert borrower["demo"]["tenant"] is None, "a database that was brought along is left alone"
+            assert not set(borrower["pids"].values()) & set(lender["pids"].values())
+            assert await second.ended(signal.SIGTERM) == 0
+        assert first.document == lender, "the first is as it was"
+        assert not await gone([lender["pids"]["kafka"]])
+        assert await first.ended(signal.SIGTERM) == 0

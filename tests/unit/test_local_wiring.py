@@ -17,6 +17,7 @@ def wired(folder: pathlib.Path) -> wiring.Wiring:
         state=state.State(folder),
         kafka="127.0.0.1:9092",
         postgres=SOCKET_DSN,
+        postgres_brought=False,
         http_ports={"ingest": 8001, "mailbox": 8002},
         ops_ports={"ingest": 9001, "scheduler": 9002},
         smtp_port=2525,
@@ -25,17 +26,13 @@ def wired(folder: pathlib.Path) -> wiring.Wiring:
 
 
 def test_each_service_logs_in_as_its_own_role() -> None:
-    assert wiring.role_dsn(SOCKET_DSN, "tocsin_ingest") == ("postgresql://tocsin_ingest@/tocsin?host=/state/socket")
+    assert wiring.login(SOCKET_DSN, "tocsin_ingest") == SOCKET_DSN.replace("tocsin@", "tocsin_ingest@")
 
 
-def test_where_the_owner_has_a_password_each_role_has_one_of_its_own() -> None:
+def test_in_a_database_that_was_brought_along_the_owner_acts_as_each_role() -> None:
     owner = "postgresql://me:hunter2@db.example:5433/tocsin?sslmode=require"
-    dsn = wiring.role_dsn(owner, "tocsin_digest")
-    assert dsn.startswith("postgresql://tocsin_digest:")
-    assert dsn.endswith("@db.example:5433/tocsin?sslmode=require")
-    assert "hunter2" not in dsn
-    assert dsn != wiring.role_dsn(owner, "tocsin_digest".replace("digest", "inbox"))
-    assert dsn == wiring.role_dsn(owner, "tocsin_digest")
+    assert wiring.acting(owner, "tocsin_digest") == f"{owner}&role=tocsin_digest"
+    assert wiring.acting("postgresql://me@db.example/tocsin", "tocsin_digest").endswith("/tocsin?role=tocsin_digest")
 
 
 def test_a_service_keeps_its_name_after_a_restart_and_another_folder_gives_another(tmp_path: pathlib.Path) -> None:

@@ -21,6 +21,8 @@ POLL_SECONDS = 0.05
 READY_LINE = b"Kafka Server started"
 PORT_TAKEN = b"Address already in use"
 LOGGING = pathlib.Path(__file__).with_name("log4j2.properties")
+# The first compiler only: the second one costs seconds of both cores at each start.
+FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Dlog4j2.configurationFile={LOGGING}")
 
 
 class Kafka:
@@ -73,15 +75,8 @@ class Kafka:
         self.folder.mkdir(parents=True, exist_ok=True)
         chosen = self.port is None
         self._configure()
-        # The first compiler only: the second one costs seconds of both cores at each start.
-        tool = [
-            found.program,
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-XX:-UsePerfData",
-            f"-Dlog4j2.configurationFile={LOGGING}",
-        ]
-        tool += ["-cp", os.pathsep.join(sorted(map(str, folder.glob("*.jar"))))]
+        classpath = os.pathsep.join(sorted(map(str, folder.glob("*.jar"))))
+        tool = [found.program, *FLAGS, "-cp", classpath]
         await self._format(tool)
         for _ in range(3 if chosen else 1):
             if await self._run(tool):
