@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
 from shared.errors import PermanentError, TransientError
+from shared.kafka.partitions import partition_of
 from shared.runtime import lifecycle
 from shared.runtime.settings import KafkaSettings
 
@@ -19,6 +20,10 @@ _log = structlog.get_logger()
 
 _LARGEST_REQUEST_BYTES = 8 * 1024 * 1024
 _CLOSE_SECONDS = 5.0
+_WORTH_BATCHES = 16
+"""Fewer records than this are sent singly; the client batches them by time."""
+_LARGEST_IN_BATCH_BYTES = 64 * 1024
+"""Larger records are sent singly, where the client checks their size."""
 
 
 class Producer:
@@ -68,8 +73,7 @@ class Producer:
         waiting: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(self._settings.produce_timeout_seconds):
-                for record in records:
-                    waiting.append(await self._enqueued(record))  # noqa: PERF401 - each may wait for room
+                await self._enqueue(records, waiting)
                 await asyncio.gather(*waiting)
         except TimeoutError as error:
             raise TransientError(
@@ -80,6 +84,32 @@ class Producer:
         finally:
             for future in waiting:
                 future.add_done_callback(_retrieved)
+
+    async def _enqueue(self, records: Sequence[Record], waiting: list[asyncio.Future[Any]]) -> None:
+        """Hand records to the client; each handing over may wait for room."""
+        small: list[Record] = []
+        for record in records:
+            if len(records) >= _WORTH_BATCHES and len(record.value or b"") <= _LARGEST_IN_BATCH_BYTES:
+                small.append(record)
+            else:
+                waiting.append(await self._enqueued(record))
+        for (topic, partition), batch in await self._batches(small):
+            waiting.append(await self._client.send_batch(batch, topic, partition=partition))
+
+    async def _batches(self, records: Sequence[Record]) -> list[tuple[tuple[str, int], Any]]:
+        """Records as the client's batches, built here: a future and a look for the partition each would cost more."""
+        partitions: dict[str, list[int]] = {}
+        filling: dict[tuple[str, int], Any] = {}
+        batches: list[tuple[tuple[str, int], Any]] = []
+        for record in records:
+            if record.topic not in partitions:
+                partitions[record.topic] = sorted(await self._client.partitions_for(self._settings.topic(record.topic)))
+            place = record.topic, partition_of(record.key, partitions[record.topic])
+            if place not in filling or not _appended(filling[place], record):
+                batch = filling[place] = self._client.create_batch()
+                _appended(batch, record)
+                batches.append(((self._settings.topic(record.topic), place[1]), batch))
+        return batches
 
     async def _enqueued(self, record: Record) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = await self._client.send(
@@ -95,6 +125,12 @@ async def open_producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
     async with lifecycle.bounded(producer.stop, _CLOSE_SECONDS, "producer"):
         await producer.start()
         yield producer
+
+
+def _appended(batch: Any, record: Record) -> bool:
+    """Whether a record had room in a batch; in a new one it always has."""
+    headers = list(record.headers)
+    return batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is not None
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:

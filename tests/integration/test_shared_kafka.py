@@ -105,3 +105,20 @@ async def test_a_consumer_whose_position_stands_still_before_more_records_counts
         assert await consumer.stalled(now_seconds=100.0 + kafka_settings.stall_seconds) is None
         assert await consumer.stalled(now_seconds=101.0 + kafka_settings.stall_seconds) is not None
         await consumer.batch(1.0)
+
+
+async def test_many_records_of_any_size_arrive_where_single_ones_do(kafka_settings: KafkaSettings) -> None:
+    sent = [Record(topics.REQUESTS, str(n % 7).encode(), b"%d " % n + b"x" * (n * 997 % 90_000)) for n in range(200)]
+    async with open_producer(kafka_settings) as producer:
+        await producer.send_all(sent)
+        for number in range(7):
+            await producer.send(Record(topics.REQUESTS, str(number).encode(), b"single"))
+    places: dict[bytes, set[int]] = {}
+    seen: list[bytes] = []
+    async with open_consumer(kafka_settings, "reader", [topics.REQUESTS], 500) as consumer, asyncio.timeout(30):
+        while len(seen) < 207:
+            for record in (await consumer.batch()).records:
+                places.setdefault(record.key or b"", set()).add(record.partition)
+                seen.append(record.value or b"")
+    assert sorted(seen) == sorted([*(record.value or b"" for record in sent), *[b"single"] * 7])
+    assert {len(partitions) for partitions in places.values()} == {1}
