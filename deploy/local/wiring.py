@@ -72,7 +72,6 @@ def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) 
         "TOCSIN_SMTP_HOST": LOOPBACK,
         "TOCSIN_SMTP_PORT": str(wiring.smtp_port),
         "TOCSIN_SMTP_SECURITY": "none",
-        "TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost",
         "TOCSIN_API_KEY_SECRET_FILE": str(wiring.state.secret_file(state.API_KEYS)),
         "TOCSIN_INBOX_TOKEN_SECRET_FILE": str(wiring.state.secret_file(state.INBOX_TOKENS)),
         "PYTHONUNBUFFERED": "1",
