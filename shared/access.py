@@ -1,6 +1,5 @@
 """API keys of machine callers: `tk_<id>_<256 bits>`, of which only an HMAC is stored."""
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -60,7 +59,7 @@ def key_id(presented: str) -> str | None:
 
 def key_hmac(presented: str, secret: bytes) -> bytes:
     """What is stored of a key, and compared with what is stored: its HMAC-SHA-256 under the installation's secret."""
-    return hmac.new(secret, presented.encode(), hashlib.sha256).digest()
+    return hmac.digest(secret, presented.encode(), "sha256")
 
 
 def new_key(known_id: str | None = None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BaseModel, Field
 from pydantic.json_schema import models_json_schema
+from starlette.types import Receive, Scope, Send
 
 from services.ingest.admission import Deduplication
 from services.ingest.dialects import cloudevents
@@ -77,10 +78,16 @@ _MODELS = (NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEve
 
 
 class _PlainRoute(APIRoute):
-    """A route that hands the request to its endpoint as it is: FastAPI's own reading would cost half of the time."""
+    """A route that hands the request to its endpoint as it is: FastAPI's own reading costs half of the time."""
 
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        return self.endpoint
+    def __init__(self, path: str, endpoint: Endpoint, **told: Any) -> None:
+        super().__init__(path, endpoint, **told)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = app
 
 
 def build(notification: Endpoint, batch: Endpoint) -> FastAPI:

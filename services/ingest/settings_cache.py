@@ -29,6 +29,7 @@ class SettingsCache:
     def __init__(self, store: Store, secret: SecretFile, clock: Clock) -> None:
         self._store = store
         self._secret = secret
+        self._secret_now = secret.current()
         self._clock = clock
         self._keys: dict[str, access.StoredKey] = {}
         self._tenants: frozenset[str] = frozenset()
@@ -51,11 +52,10 @@ class SettingsCache:
         key_id = access.key_id(presented)
         if key_id is None:
             return None
-        digest = access.key_hmac(presented, self._secret.current())
-        if found := self._opened(key_id, digest):
+        if found := self._opened(key_id, presented):
             return found
         await self._refreshed()
-        return self._opened(key_id, digest)
+        return self._opened(key_id, presented)
 
     async def knows_tenant(self, tenant: str) -> bool:
         """Whether there is such a tenant; asks and raises as `key_opened_by`."""
@@ -95,6 +95,7 @@ class SettingsCache:
                 future.set_result(None)
 
     async def _read(self, reload_seconds: float) -> None:
+        self._secret_now = self._secret.current()
         now = self._clock.monotonic()
         whole = self._whole_at_seconds is None or now - self._whole_at_seconds > reload_seconds
         after = None if whole or self._newest is None else self._newest - _OVERLAP
@@ -117,8 +118,9 @@ class SettingsCache:
         except TimeoutError as error:
             raise TransientError("PostgreSQL did not answer in time", Reason.POSTGRES_UNAVAILABLE, 1.0) from error
 
-    def _opened(self, key_id: str, digest: bytes) -> access.StoredKey | None:
+    def _opened(self, key_id: str, presented: str) -> access.StoredKey | None:
         key = self._keys.get(key_id)
+        digest = access.key_hmac(presented, self._secret_now)
         return key if key is not None and key.opened_by(digest, self._clock.now()) else None
 
     def _say(self, error: str) -> None:

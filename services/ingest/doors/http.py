@@ -104,7 +104,7 @@ class HttpDoor:
         if isinstance(verdict, Refused):
             self._refuse(verdict, key)
         else:
-            self._accept(verdict, key)
+            self._admission.count(Door.HTTP, verdict)
         return verdict
 
     async def _results(self, elements: Sequence[Any], key: access.StoredKey) -> list[dict[str, Any]]:
@@ -124,7 +124,7 @@ class HttpDoor:
             if isinstance(final, Refused):
                 self._refuse(final, key)
             elif isinstance(final, Admitted):
-                self._accept(final, key)
+                self._admission.count(Door.HTTP, final)
             results.append(http_answers.result(final))
         return results
 
@@ -139,11 +139,6 @@ class HttpDoor:
             detail = f"this API key may not publish notifications of class {class_key}; it lacks publish:{class_key}"
             return Refused(Reason.FORBIDDEN, (FieldError(pointer="/class", code="forbidden", detail=detail),))
         return Entrant(examined, Caller(key.tenant, key.id, Door.HTTP), ids.fresh())
-
-    def _accept(self, admitted: Admitted, key: access.StoredKey) -> None:
-        self._admission.count(Door.HTTP, admitted)
-        _log.debug("request_accepted", door=Door.HTTP, tenant=key.tenant, owner=key.id, lane=admitted.lane,
-                   notification_id=str(admitted.identity.notification_id), repeated=admitted.repeated)  # fmt: skip
 
     def _refuse(self, refused: Refused, key: access.StoredKey) -> None:
         self._admission.count(Door.HTTP, refused)
