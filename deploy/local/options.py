@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from deploy.local import errors, ports
 from deploy.local.catalogue import SERVICES
+from shared.runtime.settings import BaseServiceSettings
 
+GRACE_MARGIN_SECONDS = 5.0
 PORTS = ("ingest", "inbox", "console", "mailbox", "smtp", "kafka", "postgres")
 
 
@@ -46,6 +48,12 @@ def chosen_services(options: UpOptions) -> list[str]:
     if unknown := sorted(set(options.services) - set(known)):
         raise errors.LocalStackError(f"no such service: {', '.join(unknown)}; choose from {', '.join(known)}")
     return [name for name in known if not options.services or name in options.services]
+
+
+def grace_seconds(options: UpOptions, environment: Mapping[str, str] = os.environ) -> float:
+    """How long a service may take to end: its drain (`TOCSIN_DRAIN_SECONDS`) and a margin."""
+    drain = options.settings.get("TOCSIN_DRAIN_SECONDS") or environment.get("TOCSIN_DRAIN_SECONDS")
+    return float(drain or BaseServiceSettings.model_fields["drain_seconds"].default) + GRACE_MARGIN_SECONDS
 
 
 def fixed_port(options: UpOptions, name: str, environment: Mapping[str, str] = os.environ) -> int | None:

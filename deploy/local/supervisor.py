@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from deploy.local import assembly, endpoints, errors, ledger, screen, state, together, watch, wiring
+from deploy.local import options as up_options
 from deploy.local.options import UpOptions
 from deploy.local.part import Part
 from deploy.local.screen import Condition
@@ -21,7 +22,6 @@ from shared.runtime import lifecycle
 __all__ = ["System", "UpOptions", "run", "up"]
 
 READY_SECONDS = 90.0
-GRACE_SECONDS = 25.0  # more than the services' drain
 LOOK_SECONDS = 0.05
 LAST_LINES = 15
 
@@ -162,7 +162,7 @@ class Supervisor:
 
     async def _end(self, part: Part) -> None:
         self._screen.show(part.name, Condition.STOPPING)
-        ending = asyncio.create_task(part.stop(GRACE_SECONDS))
+        ending = asyncio.create_task(part.stop(up_options.grace_seconds(self._options)))
         impatience = asyncio.create_task(self._stop.wait())
         await asyncio.wait([ending, impatience], return_when=asyncio.FIRST_COMPLETED)
         impatience.cancel()

@@ -12,13 +12,13 @@ LOOK_SECONDS = 0.2
 PROBE_EVERY_SECONDS = 2.0
 MISSES = 4
 FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 30.0
-SETTLED_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 15.0
+SETTLED_SECONDS = 15.0  # a part that lived so long has started well
 KILL_GRACE_SECONDS = 2.0
 
 
 def wait_seconds(deaths: int) -> float:
-    """How long to wait before the start after this many deaths in a row: 0.5 s, doubled each time, at most 30 s."""
+    """How long to wait before the start after this many deaths in a row: 0.5 s, doubled each time, at most 15 s."""
     return min(FIRST_WAIT_SECONDS * 2.0 ** (deaths - 1), LONGEST_WAIT_SECONDS)
 
 

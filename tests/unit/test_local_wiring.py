@@ -99,3 +99,9 @@ def test_the_state_folder_is_the_given_one_else_the_environments_else_in_the_che
     assert state.locate(tmp_path, {"TOCSIN_STATE": "/elsewhere"}) == tmp_path
     assert state.locate(None, {"TOCSIN_STATE": "/elsewhere"}) == pathlib.Path("/elsewhere")
     assert state.locate(None, {}) == state.CHECKOUT / ".tocsin"
+
+
+def test_a_service_gets_more_time_to_end_than_it_is_told_to_drain_in() -> None:
+    assert options.grace_seconds(UpOptions(), {}) == 25.0
+    assert options.grace_seconds(UpOptions(), {"TOCSIN_DRAIN_SECONDS": "60"}) == 65.0
+    assert options.grace_seconds(UpOptions(settings={"TOCSIN_DRAIN_SECONDS": "90"}), {}) == 95.0
