@@ -3,13 +3,15 @@
 from contextlib import AsyncExitStack, closing
 
 import structlog
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from services.console import api
 from services.console.settings import Settings
+from shared import destinations
 from shared.postgres import migrate
 from shared.postgres.pool import open_pool, reachable
-from shared.runtime import health, lifecycle, problems, startup, web
+from shared.runtime import health, lifecycle, startup, web
+from shared.runtime.secret_file import SecretFile
 
 _log = structlog.get_logger()
 
@@ -26,11 +28,11 @@ async def run(settings: Settings) -> None:
             lambda: stack.enter_async_context(open_pool(settings, "tocsin-console")), stop, "PostgreSQL"
         )
         await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
-        api = FastAPI(title="Tocsin console", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
-        problems.install(api)
+        secret = SecretFile(settings.api_key_secret_file)
+        built = api.build(api.Parts(pool, secret, destinations.policy(settings.allowed_private_hosts)))
         checks.ready["postgres"] = lambda: reachable(pool)
         del checks.ready["start"]
         _log.info("started", port=listening.getsockname()[1])
         await lifecycle.run_until_stopped(
-            {"http": lambda stopping: web.serve(api, listening, stopping)}, stop, settings.drain_seconds
+            {"http": lambda stopping: web.serve(built, listening, stopping)}, stop, settings.drain_seconds
         )

@@ -1,7 +1,13 @@
 """What the console is told."""
 
-from shared.runtime.settings import ApiKeySettings, BaseServiceSettings, HttpSettings, PostgresSettings
+from shared.runtime.settings import (
+    ApiKeySettings,
+    BaseServiceSettings,
+    DestinationSettings,
+    HttpSettings,
+    PostgresSettings,
+)
 
 
-class Settings(BaseServiceSettings, PostgresSettings, HttpSettings, ApiKeySettings):
+class Settings(BaseServiceSettings, PostgresSettings, HttpSettings, ApiKeySettings, DestinationSettings):
     """The console's settings, each read from `TOCSIN_<FIELD>`."""

@@ -95,4 +95,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"
     LEASE_RAN_OUT = "lease_ran_out"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    REDRIVEN = "redriven"
+    WINDOW_OPEN = "window_open"
+    NOT_CLAIMED_YET = "not_claimed_yet"
     INTERNAL = "internal"

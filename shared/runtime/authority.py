@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.access import Scope, StoredKey
@@ -16,17 +16,23 @@ FindKey = Callable[[str], Awaitable[StoredKey | None]]
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="tk_…", scheme_name="API key")
 
 
-def requires(find: FindKey, scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
+def install(app: FastAPI, find: FindKey) -> None:
+    """Say how an application finds the key that a caller presents."""
+    app.state.find_key = find
+
+
+def requires(scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
     """A dependency that gives the caller's key.
 
     It raises ProblemError: 401 without a key that is valid now, 403 when the key lacks `scope`.
     """
 
     async def authorised(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> StoredKey:
         if credentials is None:
             raise ProblemError(HTTPStatus.UNAUTHORIZED, "send an API key as `Authorization: Bearer tk_…`")
+        find: FindKey = request.app.state.find_key
         key = await find(credentials.credentials)
         if key is None:
             raise ProblemError(
@@ -37,3 +43,10 @@ def requires(find: FindKey, scope: Scope) -> Callable[..., Awaitable[StoredKey]]
         return key
 
     return authorised
+
+
+AdminKey = Annotated[StoredKey, Depends(requires(Scope.ADMIN))]
+DirectoryKey = Annotated[StoredKey, Depends(requires(Scope.DIRECTORY))]
+TraceKey = Annotated[StoredKey, Depends(requires(Scope.TRACE))]
+RedriveKey = Annotated[StoredKey, Depends(requires(Scope.REDRIVE))]
+"""The key behind a request, with the scope in the name."""

@@ -467,3 +467,9 @@ CREATE POLICY own_tenant_at_the_door ON users FOR SELECT TO tocsin_ingest
   USING (tenant = current_setting('tocsin.tenant', true));
 -- Rejected originals of records that named no tenant lie under ''.
 CREATE POLICY rejected_originals ON bodies TO tocsin_ingest USING (true) WITH CHECK (true);
+-- Poison that names no tenant belongs to the only one, where there is only one.
+CREATE POLICY nobodys_letters ON dead_letters TO tocsin_console
+  USING (tenant = '' AND (SELECT count(*) FROM tenants) = 1)
+  WITH CHECK (tenant = '' AND (SELECT count(*) FROM tenants) = 1);
+CREATE POLICY nobodys_originals ON bodies FOR SELECT TO tocsin_console
+  USING (tenant = '' AND (SELECT count(*) FROM tenants) = 1);

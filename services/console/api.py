@@ -1,0 +1,48 @@
+"""The console's HTTP API: every resource in one application."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from services.console.routes.configuration import Configuration
+from services.console.routes.dead_letters import DeadLetters
+from services.console.routes.endpoints import Endpoints
+from services.console.routes.keys import Keys
+from services.console.routes.schedules import Schedules
+from services.console.routes.traces import Traces
+from services.console.routes.users import IMPORT_PATH, MAX_IMPORT_BYTES, Users
+from shared.contract.requests import MAX_BODY_BYTES
+from shared.destinations import Policy
+from shared.postgres.api_keys import ApiKeys
+from shared.postgres.pool import Pool
+from shared.runtime import authority, problems
+from shared.runtime.body_limit import BodyLimit
+from shared.runtime.secret_file import SecretFile
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the resources need."""
+
+    pool: Pool
+    secret: SecretFile
+    policy: Policy
+
+
+def build(parts: Parts) -> FastAPI:
+    """The application; its OpenAPI document is at /v1/openapi.json."""
+    api = FastAPI(title="Tocsin console", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    problems.install(api)
+    authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
+    for resource in (
+        Users(parts.pool),
+        Endpoints(parts.pool, parts.policy),
+        Keys(parts.pool, parts.secret),
+        Configuration(parts.pool),
+        Schedules(parts.pool),
+        Traces(parts.pool),
+        DeadLetters(parts.pool),
+    ):
+        api.include_router(resource.routes())
+    api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES})
+    return api

@@ -1,0 +1,62 @@
+"""`/v1/schedules`."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import TypeAdapter
+
+from services.console.shapes import conflict, not_found
+from services.console.store import schedules as store
+from services.console.store.schedules import Schedule
+from shared.postgres.pool import Pool
+from shared.runtime import pages
+from shared.runtime.authority import AdminKey
+
+_LARGEST_ID = 2**63 - 1
+_LAST: TypeAdapter[tuple[int]] = TypeAdapter(tuple[Annotated[int, Path(ge=0, le=_LARGEST_ID)]])
+
+ScheduleId = Annotated[int, Path(ge=0, le=_LARGEST_ID)]
+
+
+class Schedules:
+    """Answers for schedules."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def routes(self) -> APIRouter:
+        """The routes of this resource."""
+        router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
+        router.add_api_route("", self.all, methods=["GET"])
+        router.add_api_route("/{schedule}", self.one, methods=["GET"])
+        router.add_api_route("/{schedule}", self.cancel, methods=["DELETE"])
+        return router
+
+    async def all(
+        self,
+        key: AdminKey,
+        state: Annotated[Literal["pending", "released", "cancelled"] | None, Query()] = None,
+        cursor: pages.Cursor = None,
+        limit: pages.Limit = 50,
+    ) -> pages.Page[Schedule]:
+        """Schedules in the order of their ids."""
+        last = pages.decoded(cursor, _LAST)
+        found = await store.after(self._pool, key.tenant, state, last[0] if last else None, limit + 1)
+        return pages.page(found, limit, lambda schedule: [schedule.id])
+
+    async def one(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
+        """One schedule."""
+        found = await store.get(self._pool, key.tenant, schedule)
+        if found is None:
+            raise not_found("schedule")
+        return found
+
+    async def cancel(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
+        """Cancel a schedule that waits; 409 when it was released already. Cancelling twice answers the same."""
+        cancelled = await store.cancel(self._pool, key.tenant, schedule)
+        if cancelled is not None:
+            return cancelled
+        found = await self.one(key, schedule)
+        if found.state != "cancelled":
+            raise conflict("the schedule has been released; its notification is under way")
+        return found

@@ -1,0 +1,60 @@
+"""What the console takes and answers where several resources share it: text fields, ids, and its refusals."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path
+from pydantic import AfterValidator, StringConstraints
+
+from shared.contract.messages import FieldError
+from shared.contract.requests import ONE_LINE, Id
+from shared.runtime.problems import ProblemError
+
+MAX_OPTIONS_BYTES = 16_384
+
+PathId = Annotated[Id, Path()]
+"""An id within the address."""
+
+ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
+LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
+
+
+def not_found(what: str) -> ProblemError:
+    """404: there is none, or it is another tenant's; the answer does not say which."""
+    return ProblemError(HTTPStatus.NOT_FOUND, f"there is no such {what}")
+
+
+def conflict(detail: str) -> ProblemError:
+    """409: what is there does not allow it."""
+    return ProblemError(HTTPStatus.CONFLICT, detail)
+
+
+def unprocessable(pointer: str, code: str, detail: str) -> ProblemError:
+    """422 with one error."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY, detail, [FieldError(pointer=pointer, code=code, detail=detail)]
+    )
+
+
+def storable(value: Any) -> Any:
+    """A JSON value that PostgreSQL can store and that is not too large; raises ValueError otherwise."""
+    try:
+        text = orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError("contains text that is not valid Unicode, or numbers out of range") from error
+    if b"\\u0000" in text:
+        raise ValueError("contains a NUL character, which cannot be stored; remove it")
+    if len(text) > MAX_OPTIONS_BYTES:
+        raise ValueError(f"is larger than {MAX_OPTIONS_BYTES} bytes of JSON; make it smaller")
+    return value
+
+
+JsonValue = Annotated[Any, AfterValidator(storable)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]
+
+
+def columns(rows: list[Mapping[str, Any]], *names: str) -> list[list[Any]]:
+    """Rows turned into the arrays that `unnest` takes."""
+    return [[row[name] for row in rows] for name in names]

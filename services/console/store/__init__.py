@@ -1,0 +1,1 @@
+"""The console's statements, a module a table."""

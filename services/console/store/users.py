@@ -1,0 +1,90 @@
+"""`users`: who can be a recipient, and how they are reached by mail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+
+from shared.postgres.pool import Pool, tenant_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of a tenant; only the id is required."""
+
+    id: str
+    login: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    locale: str | None
+    timezone: str | None
+    kind: str
+    roles: Sequence[str]
+
+
+# Roles travel as JSON: unnest would flatten an array of arrays.
+_PUT = """
+INSERT INTO users (tenant, id, login, email, first_name, last_name, locale, timezone, kind, roles)
+SELECT $1, put.id, put.login, put.email, put.first_name, put.last_name, put.locale, put.timezone, put.kind,
+       ARRAY(SELECT jsonb_array_elements_text(put.roles::jsonb))
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[])
+  AS put (id, login, email, first_name, last_name, locale, timezone, kind, roles)
+ORDER BY put.id
+ON CONFLICT (tenant, id) DO UPDATE SET login = excluded.login, email = excluded.email,
+  first_name = excluded.first_name, last_name = excluded.last_name, locale = excluded.locale,
+  timezone = excluded.timezone, kind = excluded.kind, roles = excluded.roles, changed_at = clock_timestamp()
+"""
+
+
+async def put(pool: Pool, tenant: str, users: Sequence[User]) -> None:
+    """Make users, or replace those there are; each id once."""
+    rows = [
+        (user.id, user.login, user.email, user.first_name, user.last_name, user.locale, user.timezone, user.kind,
+         orjson.dumps(list(user.roles)).decode())
+        for user in users
+    ]  # fmt: skip
+    async with tenant_transaction(pool, tenant) as connection:
+        await connection.execute(_PUT, tenant, *map(list, zip(*rows, strict=True)))
+
+
+_GET = """
+SELECT id, login, email, first_name, last_name, locale, timezone, kind, roles FROM users
+WHERE tenant = $1 AND id = $2
+"""
+
+
+async def get(pool: Pool, tenant: str, user: str) -> User | None:
+    """The user of an id."""
+    async with tenant_transaction(pool, tenant) as connection:
+        row = await connection.fetchrow(_GET, tenant, user)
+    return None if row is None else _user(row)
+
+
+_LIST = """
+SELECT id, login, email, first_name, last_name, locale, timezone, kind, roles FROM users
+WHERE tenant = $1 AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3
+"""
+
+
+async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[User]:
+    """Users in the order of their ids, behind `last`."""
+    async with tenant_transaction(pool, tenant) as connection:
+        return [_user(row) for row in await connection.fetch(_LIST, tenant, last, most)]
+
+
+_DELETE = "DELETE FROM users WHERE tenant = $1 AND id = $2 RETURNING id"
+_DELETE_ENDPOINTS = "DELETE FROM endpoints WHERE tenant = $1 AND recipient = $2"
+
+
+async def delete(pool: Pool, tenant: str, user: str) -> bool:
+    """Delete a user and the endpoints by which the user was reached; False when there is none."""
+    async with tenant_transaction(pool, tenant) as connection:
+        await connection.execute(_DELETE_ENDPOINTS, tenant, user)
+        return await connection.fetchval(_DELETE, tenant, user) is not None
+
+
+def _user(row: asyncpg.Record) -> User:
+    return User(*row.values())
