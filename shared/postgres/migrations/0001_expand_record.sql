@@ -134,6 +134,7 @@ CREATE TABLE notifications (
   recipient_count integer NOT NULL,
   PRIMARY KEY (id, expires_on)
 ) PARTITION BY LIST (expires_on);
+CREATE INDEX notifications_remove ON notifications (remove_after) WHERE remove_after IS NOT NULL;
 
 CREATE TABLE inbox_items (         -- one per recipient, also of those without channel inbox: what was meant is known
   tenant text NOT NULL,
@@ -271,6 +272,7 @@ CREATE TABLE schedules (
   remove_after timestamptz NOT NULL
 );
 CREATE INDEX schedules_due ON schedules (due_at) WHERE state = 'pending';
+CREATE INDEX schedules_remove ON schedules (remove_after) WHERE state <> 'pending';
 CREATE INDEX schedules_tenant ON schedules (tenant, id);
 
 CREATE TABLE fanouts (             -- a notification to more recipients than one transaction should write
@@ -320,9 +322,10 @@ CREATE INDEX bodies_keep ON bodies (keep_until);
 CREATE FUNCTION expiring_tables() RETURNS text[] LANGUAGE sql IMMUTABLE AS
   $$ SELECT ARRAY['notifications', 'inbox_items', 'deliveries', 'attempts', 'timeline', 'digests', 'dead_letters'] $$;
 
--- Makes the partitions of every day from today to `days_ahead` days on, and that of 'infinity'.
+-- Makes the partitions of every day from today to `days_ahead` days on, and that of 'infinity'. A table that is made
+-- alone and then attached takes no lock that readers or writers of the others would wait for.
 CREATE FUNCTION make_partitions(days_ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
   parent text;
   day date;
@@ -332,7 +335,9 @@ BEGIN
     FOR day IN SELECT 'infinity'::date UNION ALL
                SELECT (db_now() AT TIME ZONE 'UTC')::date + ahead FROM generate_series(0, days_ahead) AS ahead LOOP
       IF to_regclass(partition_name(parent, day)) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%L)', partition_name(parent, day), parent, day);
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition_name(parent, day), parent);
+        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%L)',
+                       parent, partition_name(parent, day), day);
         made := made + 1;
       END IF;
     END LOOP;
@@ -353,9 +358,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   ORDER BY day
 $$;
 
--- Drops one table's partition of a day that has passed; false when there is none.
+-- For how many days after today every table has its partition; negative when there is none for today.
+CREATE FUNCTION partition_days_ahead() RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT coalesce(min(ready), -1) FROM (
+    SELECT (SELECT count(*)::integer - 1 FROM generate_series(0, 400) AS ahead
+            WHERE to_regclass(partition_name(parent, (db_now() AT TIME ZONE 'UTC')::date + ahead)) IS NOT NULL) AS ready
+    FROM unnest(expiring_tables()) AS parent
+  ) AS each_table
+$$;
+
+-- Drops one table's partition of a day that has passed; false when there is none. Who holds the table for more than a
+-- second is not waited for, since everybody else would wait behind: try again later.
 CREATE FUNCTION drop_partition(parent text, day date) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '1s' AS $$
 BEGIN
   IF NOT parent = ANY (expiring_tables()) OR day >= (db_now() AT TIME ZONE 'UTC')::date THEN
     RAISE EXCEPTION 'partition % of % has not expired', day, parent;
@@ -378,7 +394,8 @@ END $$;
 CREATE INDEX identities_expires ON identities (expires_on);
 SELECT make_partitions(40);
 
-REVOKE ALL ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days() FROM PUBLIC;
+REVOKE ALL ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days(), partition_days_ahead()
+  FROM PUBLIC;
 
 -- Roles: one a service, owning nothing ------------------------------------------------------------------------------
 
@@ -419,7 +436,8 @@ GRANT SELECT, INSERT, UPDATE ON bodies TO tocsin_scheduler, tocsin_digest;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON identities, notifications, inbox_items, deliveries, attempts, timeline,
   digests, dead_letters, windows, schedules, fanouts, outbox, bodies TO tocsin_retention;
-GRANT EXECUTE ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days() TO tocsin_retention;
+GRANT EXECUTE ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days(), partition_days_ahead()
+  TO tocsin_retention;
 
 GRANT SELECT ON api_keys, properties, importances, classes, users TO tocsin_inbox;
 GRANT SELECT, UPDATE ON notifications, inbox_items, identities TO tocsin_inbox;
