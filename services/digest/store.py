@@ -56,7 +56,8 @@ async def claim_overdue(connection: Connection, late_seconds: float, most: int) 
     return [Window(*row) for row in await connection.fetch(_CLAIM_OVERDUE, late_seconds, most)]
 
 
-# A statement of its own after the claim: it sees every item that was committed before the window was locked.
+# A statement of its own after the claim: it sees every item that was committed before the window was locked. Items of
+# a day that is over are retention's, whose partitions may go at any moment.
 _UNSENT = """
 SELECT w.id, i.notification_id, i.expires_on, n.lane, n.accepted_at, i.created_at,
   coalesce(i.expires_at, n.expires_at) AS expires_at,
@@ -65,6 +66,7 @@ SELECT w.id, i.notification_id, i.expires_on, n.lane, n.accepted_at, i.created_a
 FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS w (tenant, recipient, class_key, id)
 JOIN inbox_items i ON i.tenant = w.tenant AND i.recipient = w.recipient AND i.class_key = w.class_key
   AND i.email_plan = 'digest' AND i.digest_id IS NULL AND i.email_skipped IS NULL
+  AND i.expires_on >= (db_now() AT TIME ZONE 'UTC')::date
 LEFT JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 LEFT JOIN users u ON u.tenant = w.tenant AND u.id = w.recipient
 """
@@ -178,6 +180,7 @@ SELECT i.tenant, i.recipient, i.class_key, i.created_at, coalesce(n.options, '{}
 FROM inbox_items i
 LEFT JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 WHERE i.email_plan = 'digest' AND i.digest_id IS NULL AND i.email_skipped IS NULL
+  AND i.expires_on >= (db_now() AT TIME ZONE 'UTC')::date
   AND NOT EXISTS (SELECT FROM windows w
                   WHERE w.tenant = i.tenant AND w.recipient = i.recipient AND w.class_key = i.class_key)
 LIMIT $1

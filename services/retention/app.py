@@ -1,12 +1,16 @@
-"""Retention put together: its pool and its loop."""
+"""Retention put together: its pool, its producer and its loops."""
 
-import asyncio
 from contextlib import AsyncExitStack
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from services.retention.loops import Loops
+from services.retention.metrics import Metrics
 from services.retention.settings import Settings
+from services.retention.store import Store
+from services.retention.sweep import Sweep
+from shared.kafka.producer import open_producer
 from shared.postgres import migrate
 from shared.postgres.pool import open_pool, reachable
 from shared.runtime import health, lifecycle, startup
@@ -15,7 +19,14 @@ _log = structlog.get_logger()
 
 
 async def run(settings: Settings) -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is told to stop.
+
+    Raises:
+        SchemaTooOldError: migrations are missing.
+        StopAskedError: stopped before it had started.
+        ExceptionGroup: a loop crashed.
+        TimeoutError: the loops did not end within `drain_seconds`.
+    """
     registry = CollectorRegistry()
     checks = health.Health(ready={"start": startup.still_starting})
     async with AsyncExitStack() as stack:
@@ -25,11 +36,12 @@ async def run(settings: Settings) -> None:
             lambda: stack.enter_async_context(open_pool(settings, "tocsin-retention")), stop, "PostgreSQL"
         )
         await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
+        producer = await startup.until_it_answers(
+            lambda: stack.enter_async_context(open_producer(settings)), stop, "Kafka"
+        )
+        loops = Loops(Sweep(settings, Store(pool), producer, Metrics(registry)))
         checks.ready["postgres"] = lambda: reachable(pool)
         del checks.ready["start"]
         _log.info("started")
-        await lifecycle.run_until_stopped({"idle": _until_stopped}, stop, settings.drain_seconds)
-
-
-async def _until_stopped(stop: asyncio.Event) -> None:
-    await stop.wait()
+        running = {"lead": loops.lead, "measure": loops.measure}
+        await lifecycle.run_until_stopped(running, stop, settings.drain_seconds)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.runtime.settings import BaseServiceSettings, PostgresSettings
+from shared.runtime.settings import BaseServiceSettings, KafkaSettings, PostgresSettings
 
 
-class Settings(BaseServiceSettings, PostgresSettings):
+class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings):
     """Retention's settings, each read from `TOCSIN_<FIELD>`."""
 
     partition_days_ahead: int = Field(

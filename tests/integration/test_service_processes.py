@@ -8,7 +8,7 @@ import pytest
 from shared.runtime.settings import KafkaSettings
 from tests.support import databases, service
 
-SERVICES = ["ingest", "scheduler", "inbox", "console"]
+SERVICES = ["ingest", "scheduler", "digest", "retention", "inbox", "console"]
 
 
 def _settings(postgres: str, kafka: KafkaSettings, folder: pathlib.Path) -> Mapping[str, str]:

@@ -43,6 +43,11 @@ class Service:
         except aiohttp.ClientConnectionError:
             return 0
 
+    async def text(self, page: str) -> str:
+        """The text of a page."""
+        async with aiohttp.ClientSession() as session, session.get(self.ops + page) as response:
+            return await response.text()
+
     async def until(self, page: str, status: int) -> None:
         """Wait until a page answers with a status."""
         async with asyncio.timeout(READY_SECONDS):

@@ -1,0 +1,91 @@
+"""What is old, in which order it goes, and what is told of it: plain functions and values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from shared.contract import records
+from shared.contract.outcomes import Reason
+from shared.contract.records import Record
+
+DROP_ORDER = ("notifications", "digests", "inbox_items", "deliveries", "attempts", "timeline", "dead_letters")
+"""Whatever begins work reads a notification, digest or item first, and holds its table while it writes the others:
+so these go first, and nobody finds a subject whose deliveries have no partition any more."""
+
+FANOUT_KEPT = timedelta(days=1)
+"""How long a fan-out that has ended stays; nothing reads it but a person who asks what happened."""
+
+WINDOW_KEPT = timedelta(days=8)
+"""How late a window may be: its items are gone by then, and so is the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """The moments before which things are old: days in UTC."""
+
+    now: datetime
+    today: date
+    fanouts_before: datetime
+    windows_before: datetime
+
+
+def cutoffs(now: datetime) -> Cutoffs:
+    """What is old at a moment (aware)."""
+    return Cutoffs(now, now.astimezone(UTC).date(), now - FANOUT_KEPT, now - WINDOW_KEPT)
+
+
+def behind_seconds(oldest_day: date | None, oldest_removal: datetime | None, now: datetime) -> float:
+    """How long the oldest record that should be gone has been overdue; 0 when there is none.
+
+    A day is over at the midnight after it, UTC.
+    """
+    due = [] if oldest_day is None else [datetime.combine(oldest_day + timedelta(days=1), time(), UTC)]
+    due += [] if oldest_removal is None else [oldest_removal]
+    return max((now - each).total_seconds() for each in [*due, now])
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A notification that has reached its end."""
+
+    tenant: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A delivery that had not ended when its day was over, and the notifications it was to tell of."""
+
+    tenant: str
+    id: UUID
+    recipient: str
+    endpoint: str
+    channel: str
+    digest_id: UUID | None
+    notifications: tuple[UUID, ...]
+
+
+def expired_events(expired: Iterable[Expired], now: datetime) -> list[Record]:
+    """One event for each notification; ids are derived, so a repeat after a crash is recognised."""
+    return [records.event("expired", each.tenant, each.id, now, {}) for each in expired]
+
+
+def unfinished_events(unfinished: Iterable[Unfinished], now: datetime) -> list[Record]:
+    """One event for each notification of each delivery, the same as a sink tells of what expired before its claim."""
+    return [
+        records.event("skipped", each.tenant, notification, now, _about(each), each.recipient, each.endpoint)
+        for each in unfinished
+        for notification in each.notifications
+    ]
+
+
+def _about(each: Unfinished) -> dict[str, str]:
+    about = {
+        "recipient": each.recipient,
+        "channel": each.channel,
+        "endpoint": each.endpoint,
+        "delivery_id": str(each.id),
+        "reason": Reason.EXPIRED,
+    }
+    return about if each.digest_id is None else about | {"digest_id": str(each.digest_id)}
