@@ -5,7 +5,7 @@ import io
 import json
 import pathlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.support import databases, service, waiting
 from tests.support import topics as topics_support
 
 Json = dict[str, Any]
+Headers = Mapping[str, str | bytes] | Mapping[str, str] | Sequence[tuple[str, bytes]]
 TENANT = "acme"
 SECRET = b"0123456789abcdef0123456789abcdef"
 ACCEPTED = [topics.accepted(lane) for lane in Lane]
@@ -36,6 +37,10 @@ def body(**fields: Any) -> Json:
     if "class_key" in whole:
         whole["class"] = whole.pop("class_key")
     return whole
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[str, str | bytes]]:
+    return headers.items() if isinstance(headers, Mapping) else headers
 
 
 @dataclass
@@ -58,14 +63,14 @@ class Ingest:
             answer: Json = await response.json(content_type=None)
             return response.status, answer
 
-    async def produce(self, *asked: tuple[Any, Mapping[str, str | bytes]]) -> None:
+    async def produce(self, *asked: tuple[Any, Headers]) -> None:
         """Write records (JSON unless they are bytes or None) with headers to notifications.requests."""
         written = [
             Record(
                 topics.REQUESTS,
                 b"key",
                 content if isinstance(content, bytes | None) else json.dumps(content).encode(),
-                [(name, value if isinstance(value, bytes) else value.encode()) for name, value in headers.items()],
+                [(name, value if isinstance(value, bytes) else value.encode()) for name, value in _pairs(headers)],
             )
             for content, headers in asked
         ]
@@ -89,10 +94,6 @@ class Ingest:
         """The accepted notifications that these answers of the door mean, once all of them are on their topics."""
         wanted = {answer["notification_id"] for answer in answers}
         return await self.written(ACCEPTED, lambda found: found["notification_id"] in wanted, len(wanted))
-
-    async def rejected(self, count: int) -> list[Json]:
-        """What stands on notifications.rejected once it is `count` or more."""
-        return await self.written([topics.REJECTED], lambda _: True, count)
 
     async def ends(self) -> int:
         """How many records this ingest's accepted topics have taken in all."""
