@@ -12,7 +12,7 @@ import uuid
 from typing import Self
 
 from deploy.local import child, errors, ports
-from deploy.local.kafka import archive, jars, java, properties
+from deploy.local.kafka import archive, groups, jars, java, properties
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -77,9 +77,11 @@ class Kafka:
         self._configure()
         classpath = os.pathsep.join(sorted(map(str, folder.glob("*.jar"))))
         tool = [found.program, *FLAGS, "-cp", classpath]
-        await self._format(tool)
+        new = await self._format(tool)
         for _ in range(3 if chosen else 1):
             if await self._run(tool):
+                if new and self._advertised is None:  # a proxy in between may not listen yet
+                    await groups.ready(self.bootstrap)
                 return self.bootstrap
             if chosen:  # somebody else took the port in between
                 self.port = None
@@ -122,15 +124,17 @@ class Kafka:
         text = properties.render(self.folder / "logs", self.port, controller_port, self._advertised)
         self._properties.write_text(text)
 
-    async def _format(self, tool: list[str]) -> None:
+    async def _format(self, tool: list[str]) -> bool:
+        """Make the cluster's folder; False when there is one."""
         if (self.folder / "logs" / "meta.properties").exists():
-            return
+            return False
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         arguments = ["format", "--config", str(self._properties), f"--cluster-id={cluster}"]
         command = [*tool, "kafka.tools.StorageTool", *arguments]
         run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise errors.LocalStackError(f"Kafka could not format {self.folder}: {run.stdout}{run.stderr}".strip())
+        return True
 
     async def _run(self, tool: list[str]) -> bool:
         """Start the JVM; False when a port was taken."""
