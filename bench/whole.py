@@ -23,7 +23,8 @@ from bench import ceilings
 from deploy.local import trial
 
 _HTTP_IN_FLIGHT = 64
-_AHEAD = 4_000
+_TOPIC_IN_FLIGHT = 500
+_AHEAD = 1_500
 """Deliveries the generator may be ahead of the sinks: enough to fill batches, too few to measure a queue."""
 
 _QUIET_SECONDS = 60.0
@@ -169,7 +170,7 @@ async def _send_for(
             await asyncio.sleep(0.05)
         room.set()
 
-    senders = _HTTP_IN_FLIGHT if scenario.door == "http" else 500
+    senders = _HTTP_IN_FLIGHT if scenario.door == "http" else _TOPIC_IN_FLIGHT // scenario.recipients
     async with asyncio.TaskGroup() as group:
         group.create_task(watcher())
         for _ in range(senders):

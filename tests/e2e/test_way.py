@@ -115,7 +115,7 @@ async def test_a_record_on_the_topic_goes_the_same_way(system: Trial) -> None:
     try:
         request = outside.request("From the topic", "user-4", importance="warning", class_key="alarms")
         body = json.dumps(request).encode()
-        headers = [("tenant", TENANT.encode()), ("idempotency_key", key.encode())]
+        headers = [("tenant", TENANT.encode()), ("idempotency-key", key.encode())]
         await producer.send_and_wait("notifications.requests", body, headers=headers)
         await producer.send_and_wait("notifications.requests", body, headers=headers)
     finally:
