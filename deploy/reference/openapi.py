@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from services.console import api as console
+from services.inbox import api as inbox
 from services.ingest import api as ingest
 
 
@@ -17,7 +19,20 @@ def _ingest() -> FastAPI:
     return ingest.build(_never_asked, _never_asked)
 
 
-APPLICATIONS: dict[str, Callable[[], FastAPI]] = {"ingest": _ingest}
+def _nothing() -> Any:
+    """What a part of an application is that only describes itself."""
+    return None
+
+
+def _console() -> FastAPI:
+    return console.build(console.Parts(_nothing(), _nothing(), _nothing()))
+
+
+def _inbox() -> FastAPI:
+    return inbox.build(inbox.Parts(_nothing(), _nothing(), _nothing(), _nothing(), _nothing()))
+
+
+APPLICATIONS: dict[str, Callable[[], FastAPI]] = {"ingest": _ingest, "inbox": _inbox, "console": _console}
 
 
 def documents() -> dict[str, str]:
