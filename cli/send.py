@@ -1,6 +1,7 @@
 """`tocsin send`: ask for notifications, from options or from a file."""
 
 import asyncio
+import json as jsonlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,9 @@ def send(
     importance: Annotated[str, typer.Option(help="default, info, success, warning, danger or primary.")] = "default",
     class_: Annotated[str, typer.Option("--class", help="Communication class.")] = "general",
     channel: Annotated[list[str] | None, typer.Option(help="inbox, push or email; all by default.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Override an option of the class.")
+    ] = None,
     action_url: Annotated[str | None, typer.Option(help="Where a recipient acts; makes an action required.")] = None,
     at: Annotated[str | None, typer.Option(metavar="LOCAL@ZONE", help="2026-12-01T09:00@Australia/Sydney")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key never makes a second notification.")] = None,
@@ -35,17 +39,23 @@ def send(
     json: flags.Json = False,
 ) -> None:
     """Ask Tocsin for one notification by options, or for those of a file."""
+    fields = {
+        "source": source,
+        "name": name,
+        "description": description or name,
+        "recipients": to or [],
+        "importance": importance,
+        "class": class_,
+        "channels": channel,
+        "options": _options(option or []),
+        "action_url": action_url,
+        "requires_action": action_url and True,
+        "schedule": _schedule(at),
+        "idempotency_key": idempotency_key,
+    }
+    bodies = [{field: value for field, value in fields.items() if value is not None}]
     if file is not None:
         bodies = documents.notifications(file)
-    else:
-        optional = {
-            "channels": channel, "action_url": action_url, "requires_action": True if action_url else None,
-            "schedule": _schedule(at), "idempotency_key": idempotency_key,
-        }  # fmt: skip
-        bodies = [
-            {"source": source, "name": name, "description": description or name, "recipients": to or [],
-             "importance": importance, "class": class_} | {k: v for k, v in optional.items() if v is not None}
-        ]  # fmt: skip
     answers = asyncio.run(_sent(Target(state, url, key).tocsin(), bodies))
     _show(answers, as_json=json)
     if any(isinstance(answer, Refused) for answer in answers):
@@ -67,6 +77,20 @@ def _show(answers: list[Accepted | Refused], *, as_json: bool) -> None:
             output.lines(f"{answer.notification_id} {answer.status}{later}")
         else:
             output.lines(f"notification {number} refused:", *documents.error_lines(answer.errors))
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """Options by name; a value is JSON where it is JSON, else text."""
+    options: dict[str, Any] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise CommandError(f"{text!r} is no option", "Write it as NAME=VALUE, such as email=immediate.")
+        try:
+            options[name] = jsonlib.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 def _schedule(at: str | None) -> dict[str, str] | None:

@@ -11,16 +11,18 @@ import pytest
 import pytest_asyncio
 
 from shared.client import Accepted, AsyncTocsin, Refused, RefusedError
-from shared.runtime.settings import KafkaSettings
-from tests.support import databases, door
+from tests.support import door
 from tests.support.commands import Ran, tocsin
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest_asyncio.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ingest(
-    database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
+    kafka_bootstrap: str, postgres_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[door.Ingest]:
-    async with door.ingest(database, kafka_settings, tmp_path) as running:
+    """One ingest for this file: its tests keep apart by names and keys."""
+    async with door.alone(kafka_bootstrap, postgres_server, tmp_path_factory.mktemp("ingest")) as running:
         yield running
 
 
@@ -49,7 +51,7 @@ async def test_what_the_client_sends_is_what_the_topic_carries(ingest: door.Inge
             **fields("Boiler 7"), importance="danger", class_key="alarms", channels=["push"],
             items=[{"table": "boiler", "id": "7"}], options={"email": "none"},
         )  # fmt: skip
-    (message,) = await ingest.accepted(1)
+    (message,) = await ingest.accepted({"notification_id": str(accepted.notification_id)})
     assert message["notification_id"] == str(accepted.notification_id)
     assert (message["class"], message["lane"], message["channels"]) == ("alarms", "urgent", ["push"])
     assert message["items"] == [{"table": "boiler", "id": "7", "url": None}]
@@ -78,7 +80,8 @@ async def test_send_by_options_prints_the_id_and_by_file_one_line_each(
     two = await sent(ingest, str(path))
     assert two.code == 0
     assert [line.split()[1] for line in two.out.splitlines()] == ["accepted", "accepted"]
-    assert len(await ingest.accepted(3)) == 3
+    answered = [one.json["notification_id"], *(line.split()[0] for line in two.out.splitlines())]
+    assert len(await ingest.accepted(*({"notification_id": each} for each in answered))) == 3
 
 
 async def test_send_for_later_prints_the_number_of_its_schedule(ingest: door.Ingest) -> None:
