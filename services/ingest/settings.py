@@ -37,7 +37,7 @@ class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings, HttpSetting
         0.003, ge=0, description="How long a keyed request waits for others to be decided in the same statement."
     )
     identity_timeout_seconds: float = Field(
-        0.8,
+        0.6,
         gt=0,
         description="Longest wait for PostgreSQL to decide a keyed request before the decision is left to intake; "
         "with produce_timeout_seconds it bounds the answer.",

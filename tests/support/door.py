@@ -45,13 +45,14 @@ def _pairs(headers: Headers) -> Iterable[tuple[str, str | bytes]]:
 
 @dataclass
 class Ingest:
-    """A running ingest, its tenant's key, and the owner's connection to its database."""
+    """A running ingest, its tenant's key, the owner's connection to its database, and the settings it was told."""
 
     running: service.Service
     kafka: KafkaSettings
     http: aiohttp.ClientSession
     owner: asyncpg.Connection
     key: str
+    told: Mapping[str, str]
 
     async def post(
         self, content: Any, headers: Mapping[str, str] | None = None, path: str = "/v1/notifications"
@@ -137,7 +138,7 @@ async def ingest(
         }
         async with service.running("ingest", told) as running, aiohttp.ClientSession() as http:
             await running.until("/readyz", 200)
-            yield Ingest(running, kafka, http, owner, key)
+            yield Ingest(running, kafka, http, owner, key, told)
             assert await running.stop() == 0
     finally:
         await owner.close()
