@@ -8,12 +8,13 @@ memory and in its changelog; topics are made by us, never by faust.
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 
 from services.digest.settings import Settings
 from services.digest.timers import BACKOFF, Timers
@@ -34,8 +35,11 @@ _BUFFERED_RECORDS = 10_000
 """Changelog records on their way to Kafka before the stream waits; faust's own default of 100 stalls it."""
 
 
-def build_app(settings: Settings, timers: Timers, folder: str) -> Any:
-    """The faust application: one agent that fills the table, one timer that empties it."""
+def build_app(settings: Settings, timers: Timers, failed: asyncio.Future[None], folder: str) -> Any:
+    """The faust application: one agent that fills the table, one timer that empties it.
+
+    What they raise goes to `failed` and not to faust, which would crash in a way that keeps the process from ending.
+    """
     app = faust.App(
         settings.group("digest"),
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(",")],
@@ -64,15 +68,17 @@ def build_app(settings: Settings, timers: Timers, folder: str) -> Any:
 
     async def remember(stream: Any) -> None:
         async for event in stream.events():
-            if await _until_stored(app, timers, event.message):
-                table[event.key] = event.value
+            with _told(failed):
+                if await _until_stored(app, timers, event.message):
+                    table[event.key] = event.value
 
     async def recovered() -> None:
         timers.recovered(table.items())
 
     async def ring() -> None:
-        for key in await timers.ring():
-            table.pop(key, None)
+        with _told(failed):
+            for key in await timers.ring():
+                table.pop(key, None)
 
     table.on_recover(recovered)
     app.agent(opened, name="remember", concurrency=1)(remember)
@@ -109,6 +115,19 @@ async def _until_stored(app: Any, timers: Timers, message: Any) -> bool:
             await app.sleep(BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter is no secret
 
 
+@contextmanager
+def _told(failed: asyncio.Future[None]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, the loop that waits for `failed` raises it
+        if not failed.done():
+            failed.set_exception(error)
+
+
+class FaustCrashedError(RuntimeError):
+    """Faust gave up of itself; another application may take its place."""
+
+
 class Stream:
     """Keeps a faust application running; when it crashes, another takes its place."""
 
@@ -122,49 +141,62 @@ class Stream:
         return self._problem
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop`; a crash of faust costs lateness only, so it is waited out and not passed on."""
+        """Run until `stop`. When faust gives up, another application takes its place: that costs lateness only.
+
+        Raises:
+            Exception: what our own part in it raised, after faust was stopped.
+        """
         attempt = 0
         while not stop.is_set():
+            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             try:
-                async with self._started() as app:
+                async with self._started(failed) as app:
                     attempt = 0
-                    await _until_crashed(app, stop)
-            except Exception as error:  # noqa: BLE001 - faust raises what its libraries raise
+                    await _until_over(app, failed, stop)
+            except (FaustCrashedError, TransientError) as error:
                 attempt += 1
-                self._problem = f"faust: {type(error).__name__}"
-                _log.warning("timers_crashed", error=str(error), error_type=type(error).__name__)
+                self._problem = f"faust: {error}"
+                _log.error("timers_crashed", error=str(error))
                 await lifecycle.pause(stop, BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter
 
     @asynccontextmanager
-    async def _started(self) -> AsyncIterator[Any]:
-        parent = self._settings.faust_folder
-        if parent is not None:
-            parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=parent) as folder:
-            app = build_app(self._settings, self._timers, folder)
-            async with lifecycle.bounded(app.stop, _CLOSE_SECONDS, "faust"):
+    async def _started(self, failed: asyncio.Future[None]) -> AsyncIterator[Any]:
+        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=self._settings.faust_folder) as folder:
+            app = build_app(self._settings, self._timers, failed, folder)
+            async with lifecycle.bounded(lambda: self._stop(app), _CLOSE_SECONDS, "faust"):
                 await self._start(app)
                 self._problem = None
                 yield app
-                async with self._timers.resting():
-                    await asyncio.wait_for(app.stop(), _CLOSE_SECONDS)
+
+    async def _stop(self, app: Any) -> None:
+        """Stop after what is being flushed; a faust that crashed may refuse."""
+        async with self._timers.resting():
+            try:
+                await app.stop()
+            except Exception as error:  # noqa: BLE001 - faust raises what its libraries raise
+                _log.warning("faust_stop_failed", error=str(error), error_type=type(error).__name__)
 
     async def _start(self, app: Any) -> None:
         """Start, knowing the changelog's partitions: faust learns them only of topics that it made.
 
         Raises:
-            TransientError: the topic is missing.
+            TransientError: no broker answers, or the topic is missing.
         """
-        app.finalize()
-        producer = await app.maybe_start_producer()
-        producer.buffer.max_messages = _BUFFERED_RECORDS
         name = self._settings.topic(topics.DIGEST_WINDOWS_CHANGELOG)
-        if not await producer._producer.partitions_for(name):  # noqa: SLF001 - faust has no door to it
-            raise TransientError(f"topic {name} is missing; run `tocsin topics create`", Reason.KAFKA_UNAVAILABLE)
-        await app.start()
+        try:
+            app.finalize()
+            producer = await app.maybe_start_producer()
+            producer.buffer.max_messages = _BUFFERED_RECORDS
+            if not await producer._producer.partitions_for(name):  # noqa: SLF001 - faust has no door to it
+                raise TransientError(f"topic {name} is missing; run `tocsin topics create`", Reason.KAFKA_UNAVAILABLE)
+            await app.start()
+        except (KafkaError, OSError) as error:
+            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
 
 
-async def _until_crashed(app: Any, stop: asyncio.Event) -> None:
+async def _until_over(app: Any, failed: asyncio.Future[None], stop: asyncio.Event) -> None:
     while not await lifecycle.pause(stop, _LOOK_SECONDS):
+        if failed.done():
+            failed.result()
         if app.crashed:
-            raise app.crash_reason or RuntimeError("faust crashed")
+            raise FaustCrashedError(f"{type(app.crash_reason).__name__}: {app.crash_reason}")
