@@ -7,6 +7,10 @@ from typing import Any
 
 import structlog
 
+_REPEAT_SECONDS = 10.0
+_REMEMBERED = 1_000
+"""Messages of libraries that are told apart, by logger and unformatted text."""
+
 _SECRET_FIELDS = frozenset({"authorization", "token", "key", "secret", "password", "address", "email", "body", "dsn"})
 
 
@@ -15,6 +19,29 @@ def _redacted(_logger: object, _name: str, event: MutableMapping[str, Any]) -> M
     for field in _SECRET_FIELDS & event.keys():
         event[field] = "[redacted]"
     return event
+
+
+class Repeats(logging.Filter):
+    """Lets a library say the same thing once in ten seconds: aiokafka says forty times a second that a broker is away.
+
+    The same is the same text before its arguments are filled in. Tracebacks always pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is said."""
+        if record.exc_info:
+            return True
+        said = (record.name, str(record.msg))
+        if record.created - self._said.get(said, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        if len(self._said) > _REMEMBERED:
+            self._said.clear()
+        self._said[said] = record.created
+        return True
 
 
 def configure(service: str, level: str, log_format: str) -> None:
@@ -48,5 +75,6 @@ def configure(service: str, level: str, log_format: str) -> None:
             foreign_pre_chain=[*shared_processors, structlog.processors.format_exc_info],
         )
     )
+    handler.addFilter(Repeats())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(service=service)
