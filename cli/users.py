@@ -2,21 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import directory, documents, flags, output
-from cli.directory import Row
+from cli import documents, flags, output
 from cli.errors import ExitCode
 from cli.target import Target
-from shared.client import Console, RefusedError
+from services.console import directory
+from shared.client import Console
+from shared.client.answers import Imported, WrongLine
 
 app = typer.Typer(help="Keep the directory of recipients.", no_args_is_help=True)
 
-_AT_ONCE = 8
+_CSV, _NDJSON = "text/csv", "application/x-ndjson"
 
 
 @app.command("import")
@@ -24,48 +24,43 @@ def import_(
     *,
     file: Annotated[Path, typer.Argument(help="CSV with a header line, or NDJSON; - is stdin.")],
     as_csv: Annotated[bool | None, typer.Option("--csv/--ndjson", help="Else by the file's name.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, without asking anybody.")] = False,
     state: flags.State = None,
     url: flags.Url = None,
     key: flags.Key = None,
     json: flags.Json = False,
 ) -> None:
     """Make or change the users of a file; lines that are wrong are told and do not stop the others."""
-    by_name = file.suffix.lower() == ".csv" if as_csv is None else as_csv
-    rows = list(directory.rows(documents.text(file), as_csv=by_name))
-    failed = [row for row in rows if row.user is None]
-    sound = [row for row in rows if row.user is not None]
-    if not dry_run:
-        failed += asyncio.run(_put(Target(state, url, key).console(), sound))
-    _show(len(rows), failed, as_json=json)
-    if failed:
+    is_csv = file.suffix.lower() == ".csv" if as_csv is None else as_csv
+    text = documents.text(file)
+    if dry_run:
+        answer = checked(text, is_csv=is_csv)
+    else:
+        answer = asyncio.run(_imported(Target(state, url, key).console(), text, _CSV if is_csv else _NDJSON))
+    _show(answer, as_json=json)
+    if answer.failed:
         sys.exit(ExitCode.REFUSED)
 
 
-async def _put(client: Console, rows: Sequence[Row]) -> list[Row]:
-    """Put every user, a few at once; returns those refused, with the reason."""
-    room = asyncio.Semaphore(_AT_ONCE)
+def checked(text: str, *, is_csv: bool) -> Imported:
+    """What the console would say to a file, by its own rules; nothing is imported."""
+    lines = list(directory.lines_of_csv(text) if is_csv else directory.lines_of_ndjson(text))
+    wrong = tuple(WrongLine(line=line.number, errors=line.errors) for line in lines if line.user is None)
+    return Imported(imported=len(lines) - len(wrong), failed=len(wrong), errors=wrong)
 
-    async def put(row: Row) -> Row | None:
-        async with room:
-            try:
-                await console.put_user(row.user or {})
-            except RefusedError as error:
-                return Row(row.line, None, str(error))
-        return None
 
+async def _imported(client: Console, text: str, content_type: str) -> Imported:
     async with client as console:
-        answers = await asyncio.gather(*(put(row) for row in rows))
-    return [row for row in answers if row is not None]
+        return await console.import_users(text.encode(), content_type)
 
 
-def _show(total: int, failed: Sequence[Row], *, as_json: bool) -> None:
-    ordered = sorted(failed, key=lambda row: row.line)
+def _show(answer: Imported, *, as_json: bool) -> None:
     if as_json:
-        output.as_json({"users": total, "done": total - len(failed),
-                        "errors": [{"line": row.line, "error": row.error} for row in ordered]})  # fmt: skip
+        output.as_json(answer)
         return
-    output.lines(*(f"line {row.line}: {row.error}" for row in ordered), f"{total - len(failed)} of {total} users")
+    for line in answer.errors:
+        output.lines(f"line {line.line}:", *documents.error_lines(line.errors))
+    output.lines(f"{answer.imported} of {answer.imported + answer.failed} users")
 
 
 @app.callback()
