@@ -77,3 +77,9 @@ def test_every_operation_has_a_name_and_says_what_it_does(service: str) -> None:
 def test_every_reference_within_an_api_leads_somewhere(service: str) -> None:
     whole = described(service)
     assert all(resolved(whole, each) for each in references(whole))
+
+
+@pytest.mark.parametrize("service", openapi.APPLICATIONS)
+def test_every_address_of_an_api_stands_on_the_page_about_http(service: str) -> None:
+    page = (reference.FOLDER / "http.md").read_text()
+    assert [path for path in described(service)["paths"] if f"{path}`" not in page] == []
