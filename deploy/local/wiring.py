@@ -62,7 +62,7 @@ def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) 
     # What a caller may set otherwise: the catcher is at a private address, and faust's tables need a place.
     usual = {
         "TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost",
-        "TOCSIN_FAUST_FOLDER": str(wiring.state.folder / "faust"),
+        "TOCSIN_FAUST_FOLDER": str(wiring.state.scratch),
     }
     wired = {
         "TOCSIN_INSTANCE": instance(service, wiring.state.folder),
