@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], Awaitable[str | None]]
@@ -59,7 +59,12 @@ def _page(health: Health, checks: dict[str, Check]) -> Callable[[web.Request], A
 
 
 def _metrics(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.Response]]:
+    # Apart from the service's own: CPU, memory and open files of this process, which nobody needs to declare.
+    process = CollectorRegistry()
+    ProcessCollector(registry=process)
+
     async def answer(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        pages = generate_latest(registry) + generate_latest(process)
+        return web.Response(body=pages, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return answer

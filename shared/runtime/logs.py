@@ -72,7 +72,12 @@ def configure(service: str, level: str, log_format: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-            foreign_pre_chain=[*shared_processors, structlog.processors.format_exc_info],
+            # A library's sentence is told from our events by the name of its logger.
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                *shared_processors,
+                structlog.processors.format_exc_info,
+            ],
         )
     )
     handler.addFilter(Repeats())

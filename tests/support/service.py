@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import IO
 
 import aiohttp
 
@@ -62,8 +63,8 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(name: str, settings: Mapping[str, str]) -> AsyncIterator[Service]:
-    """`python -m services.<name>` with `TOCSIN_<SETTING>`s; killed at the end when it is still there."""
+async def running(name: str, settings: Mapping[str, str], output: IO[bytes] | None = None) -> AsyncIterator[Service]:
+    """`python -m services.<name>` with `TOCSIN_<SETTING>`s, writing to `output`; killed at the end if still there."""
     ops, http = free_port(), free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -73,7 +74,7 @@ async def running(name: str, settings: Mapping[str, str]) -> AsyncIterator[Servi
         **{f"TOCSIN_{setting.upper()}": value for setting, value in settings.items()},
     }
     command = [sys.executable, "-m", f"services.{name}"]
-    process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=ROOT)
+    process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=ROOT, stdout=output)
     try:
         yield Service(process, f"http://127.0.0.1:{ops}", f"http://127.0.0.1:{http}")
     finally:
