@@ -161,7 +161,10 @@ class Stream:
 
     @asynccontextmanager
     async def _started(self, failed: asyncio.Future[None]) -> AsyncIterator[Any]:
-        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=self._settings.faust_folder) as folder:
+        parent = self._settings.faust_folder
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=parent) as folder:
             app = build_app(self._settings, self._timers, failed, folder)
             async with lifecycle.bounded(lambda: self._stop(app), _CLOSE_SECONDS, "faust"):
                 await self._start(app)
