@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-_FIRST_GUESS_SECONDS = 1.0
-"""How long a send takes at a destination nothing is known of yet."""
+_FIRST_GUESS_SECONDS = 0.1
+"""How long a send takes at a destination nothing is known of yet; while its first sends hang, their age tells more."""
 
 _SLOW_SECONDS = 1.0
 """A destination slower than this may not hold more than is left free for the others."""

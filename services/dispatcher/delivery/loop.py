@@ -71,7 +71,7 @@ class DeliveryLoop:
             group.create_task(self._stages.publisher.publish(), name="publisher")
             ends = Ends(self._answered, self._put_off)
             traffic = Traffic(group, self._rules.limits, self._send, ends)
-            while await self._room(stop):
+            while await self._room(traffic, stop):
                 claimed = await self._stages.reader.claimed(stop)
                 if claimed is not None:
                     self._admit(claimed, traffic)
@@ -93,15 +93,19 @@ class DeliveryLoop:
                 return True
         return False
 
-    async def _room(self, stop: asyncio.Event) -> bool:
+    async def _room(self, traffic: Traffic, stop: asyncio.Event) -> bool:
         """Wait until a whole batch fits in; False once `stop` is set."""
-        self._stages.pulse.beat()
+        self._look(traffic)
         while not stop.is_set() and self._held + self._rules.batch > self._rules.limits.in_flight:
             self._freed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), _LOOK_SECONDS)
-            self._stages.pulse.beat()
+            self._look(traffic)
         return not stop.is_set()
+
+    def _look(self, traffic: Traffic) -> None:
+        self._stages.pulse.beat()
+        traffic.sweep()
 
     def _admit(self, claimed: Claimed, traffic: Traffic) -> None:
         self._stages.observed.claimed(claimed)

@@ -57,7 +57,7 @@ class Traffic:
         now = asyncio.get_running_loop().time()
         destination = self._known(name)
         if not admits(destination.load(held, now), destination.speed, self._limits, now):
-            self._ends.put_off(claim, destination.speed.turn(now, self._limits.connections))
+            self._put_back(destination, claim)
             return
         destination.waiting.append((claim, now))
         if destination.senders < self._limits.connections:
@@ -65,6 +65,13 @@ class Traffic:
             sender = self._group.create_task(self._sending(destination))
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
+
+    def sweep(self) -> None:
+        """Put off what has waited too long behind sends that take their time."""
+        latest = asyncio.get_running_loop().time() - self._limits.wait_seconds
+        for destination in self._destinations.values():
+            while destination.waiting and destination.waiting[0][1] < latest:
+                self._put_back(destination, destination.waiting.popleft()[0])
 
     def withdrawn(self) -> Iterator[Claim]:
         """Take back what has not begun to be sent."""
@@ -91,11 +98,11 @@ class Traffic:
             destination.senders -= 1
 
     async def _next(self, destination: _Destination) -> None:
-        claim, claimed_at = destination.waiting.popleft()
+        claim, _ = destination.waiting.popleft()
         speed, clock = destination.speed, asyncio.get_running_loop().time
         begun = clock()
-        if begun < speed.busy_until or begun - claimed_at > self._limits.wait_seconds:
-            self._ends.put_off(claim, speed.turn(begun, self._limits.connections))
+        if begun < speed.busy_until:
+            self._put_back(destination, claim)
             return
         number = next(self._numbers)
         destination.begun[number] = begun
@@ -106,7 +113,11 @@ class Traffic:
         now = clock()
         if isinstance(answer, Busy):
             speed.refused(now, answer.seconds)
-            self._ends.put_off(claim, speed.turn(now, self._limits.connections))
+            self._put_back(destination, claim)
         else:
             speed.sent(now - begun)
             self._ends.answered(claim, answer, now - begun)
+
+    def _put_back(self, destination: _Destination, claim: Claim) -> None:
+        now = asyncio.get_running_loop().time()
+        self._ends.put_off(claim, destination.speed.turn(now, self._limits.connections))
