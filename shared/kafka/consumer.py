@@ -12,6 +12,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
+from shared.kafka import tolerance
 from shared.retry import Backoff
 from shared.runtime import lifecycle
 from shared.runtime.settings import KafkaSettings
@@ -52,6 +53,7 @@ class Consumer:
         self.group = group
         self._max_records = max_records
         self._watched: dict[TopicPartition, tuple[int, float]] = {}
+        tolerance.install()
         self._client: Any = AIOKafkaConsumer(
             *(settings.topic(topic) for topic in topics),
             bootstrap_servers=settings.kafka_bootstrap,

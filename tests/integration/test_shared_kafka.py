@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from shared.contract import topics
 from shared.contract.outcomes import Reason
@@ -122,3 +124,44 @@ async def test_many_records_of_any_size_arrive_where_single_ones_do(kafka_settin
                 seen.append(record.value or b"")
     assert sorted(seen) == sorted([*(record.value or b"" for record in sent), *[b"single"] * 7])
     assert {len(partitions) for partitions in places.values()} == {1}
+
+
+class _NoText(str):
+    """A header's name that a careless writer encodes in its own way."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - str's signature
+        return b"\xff\xfe"
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+async def test_a_header_whose_name_is_no_text_stops_nobody(kafka_settings: KafkaSettings, compression: str) -> None:
+    codec = ["none", "gzip", "snappy", "lz4", "zstd"].index(compression)
+    careless = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 100_000)
+    for number in range(3):
+        headers = [("fine", b"1"), (_NoText("x"), b"2")] if number == 1 else [("fine", b"1")]
+        careless.append(number, None, b"key", f"careless {number}".encode(), headers)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_settings.kafka_bootstrap)
+    await producer.start()
+    topic = kafka_settings.topic(topics.REQUESTS)
+    for value in (b"before", careless, b"after"):
+        batch = producer.create_batch()
+        if isinstance(value, bytes):
+            batch.append(timestamp=None, key=b"key", value=value)
+        else:
+            batch._builder = value  # noqa: SLF001 - the client itself writes text only
+            batch._relative_offset = 3  # noqa: SLF001
+        await (await producer.send_batch(batch, topic, partition=0))
+    await producer.stop()
+    found: dict[bytes | None, list[str]] = {}
+
+    async def read() -> bool:
+        for record in (await consumer.batch()).records:
+            found[record.value] = [name for name, _ in record.headers]
+        return len(found) == 5
+
+    async with open_consumer(kafka_settings, "reader", [topics.REQUESTS], 100) as consumer:
+        await waiting.until(read, 30, "all five records")
+    assert found[b"careless 1"] == ["fine", "\\xff\\xfe"]
+    assert found[b"careless 2"] == ["fine"]
