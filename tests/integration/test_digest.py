@@ -1,5 +1,6 @@
 """The digest service on real Kafka and PostgreSQL: one mail for each recipient, class and window, whatever happens."""
 
+import pathlib
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -25,8 +26,9 @@ MAILS = topics.deliveries(Channel.EMAIL, Lane.ROUTINE)
 
 
 @pytest.fixture
-def settings(database: databases.Database, kafka_settings: KafkaSettings) -> dict[str, str]:
+def settings(database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path) -> dict[str, str]:
     return {
+        "faust_folder": str(tmp_path / "not" / "there" / "yet"),
         "postgres_dsn": database.dsn("digest"),
         "kafka_bootstrap": kafka_settings.kafka_bootstrap,
         "topic_prefix": kafka_settings.topic_prefix,
