@@ -4,6 +4,7 @@ Every id begins with the tenant and is a uuid5 over a JSON array, never over joi
 `["a:b", "c"]` must not collide.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import NewType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import orjson
 import uuid_utils
 
 TenantId = NewType("TenantId", str)
@@ -25,6 +27,7 @@ EMAIL = EndpointKey("email")
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:tocsin:ids:1")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
+_DELETE = b"\x7f"
 _ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
 
@@ -33,8 +36,17 @@ def derived(kind: str, parts: Sequence[str | int]) -> UUID:
 
     Spelled out rather than by `uuid.uuid5`, which takes three times as long; every delivery has one.
     """
-    array = _ENCODER.encode([kind, *parts])
-    return UUID(bytes=hashlib.sha1(_NAMESPACE_BYTES + array.encode(), usedforsecurity=False).digest()[:16], version=5)
+    name = _NAMESPACE_BYTES + _json([kind, *parts])
+    return UUID(bytes=hashlib.sha1(name, usedforsecurity=False).digest()[:16], version=5)
+
+
+def _json(array: list[str | int]) -> bytes:
+    """A compact array in ASCII. What is printable ASCII already, orjson writes alike and ten times as fast."""
+    with contextlib.suppress(orjson.JSONEncodeError):
+        text = orjson.dumps(array)
+        if text.isascii() and _DELETE not in text:
+            return text
+    return _ENCODER.encode(array).encode()
 
 
 def fresh() -> UUID:

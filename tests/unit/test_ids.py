@@ -1,5 +1,6 @@
 """Identities: what is the same has the same id, and nothing else has."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -59,3 +60,9 @@ def test_a_window_has_one_id_in_whatever_zone_its_opening_is_written() -> None:
 def test_a_derived_id_is_the_uuid5_of_the_json_array() -> None:
     namespace = uuid5(NAMESPACE_URL, "urn:tocsin:ids:1")
     assert ids.derived("delivery", ["tänant", 7]) == uuid5(namespace, '["delivery","t\\u00e4nant",7]')
+
+
+@pytest.mark.parametrize("part", [*map(chr, range(128)), "Zoë", "💌", "\ud800", "\u2028", 2**70, -1])
+def test_every_part_is_written_as_compact_json_in_ascii(part: str | int) -> None:
+    namespace = uuid5(NAMESPACE_URL, "urn:tocsin:ids:1")
+    assert ids.derived("kind", [part]) == uuid5(namespace, json.dumps(["kind", part], separators=(",", ":")))
