@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +99,9 @@ def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules,
     options = overridden(configured.classes.get((message.tenant, message.class_key), {}), message.options)
     importance = importance_options(configured, message.tenant, message.importance)
     fans_out = len(message.recipients) > rules.fanout_threshold
-    lifetime = lifetime_of(message, importance.retention, now)
+    lifetime, identity_until = lifetime_of(
+        message.expires_at, importance.retention, now, requires_action=message.requires_action
+    )
     subject = Subject(
         message.tenant,
         message.notification_id,
@@ -109,7 +112,7 @@ def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules,
         policy_of(message.channels, options, send=importance.send, default_window_seconds=rules.default_window_seconds),
         lifetime,
     )
-    return Plan(message, options, subject, fans_out, identity_until(lifetime, now))
+    return Plan(message, options, subject, fans_out, identity_until)
 
 
 def importance_options(configured: Configured, tenant: str, importance: Importance) -> ImportanceOptions:
@@ -139,25 +142,23 @@ def policy_of(
     return Policy(frozenset(channels), send, email, window)
 
 
-def lifetime_of(message: NotificationAccepted, retention_days: int, now: datetime) -> Lifetime:
-    """How long a notification taken in at `now` lives: its retention, or its own end where that is sooner.
+@lru_cache(maxsize=256)
+def lifetime_of(
+    expires_at: datetime | None, retention_days: int, now: datetime, *, requires_action: bool
+) -> tuple[Lifetime, date]:
+    """How long a notification taken in at `now` lives, and the day until which its identity is kept.
 
-    With an open action it has no end but its own, until completion sets one.
+    It lives as long as its importance's retention, or up to its own end where that is sooner. With an open action it
+    has no end but its own, until completion sets one. Remembered, since most of a batch share it.
     """
-    ends = None if message.requires_action else now + timedelta(days=retention_days)
-    if message.expires_at is not None:
-        ends = message.expires_at if ends is None else min(ends, message.expires_at)
+    ends = None if requires_action else now + timedelta(days=retention_days)
+    if expires_at is not None:
+        ends = expires_at if ends is None else min(ends, expires_at)
     if ends is None:
-        return Lifetime(NEVER, None, None)
+        return Lifetime(NEVER, None, None), NEVER
     last_day = max(ends, now).astimezone(UTC).date()
+    identity_until = last_day + timedelta(days=IDENTITY_DAYS)
     far = last_day > now.astimezone(UTC).date() + timedelta(days=PARTITIONED_DAYS)
-    if message.requires_action or far:
-        return Lifetime(NEVER, ends, ends)
-    return Lifetime(last_day, ends, None)
-
-
-def identity_until(lifetime: Lifetime, now: datetime) -> date:
-    """The day an identity may go: IDENTITY_DAYS after its notification, never while an action is open."""
-    if lifetime.expires_at is None:
-        return NEVER
-    return max(lifetime.expires_at, now).astimezone(UTC).date() + timedelta(days=IDENTITY_DAYS)
+    if requires_action or far:
+        return Lifetime(NEVER, ends, ends), identity_until
+    return Lifetime(last_day, ends, None), identity_until

@@ -189,6 +189,7 @@ async def test_a_digest_window_opens_once_and_is_told_once(bench: intake.Bench) 
 
 
 async def test_what_a_tenant_configured_holds_at_once(bench: intake.Bench) -> None:
+    await bench.rows("SELECT make_partitions(31)")
     await bench.rows("INSERT INTO importances (tenant, name, retention, css_class, sort, send)"
                      " VALUES ('acme', 'default', 30, '', 6, true)")  # fmt: skip
     await bench.rows("INSERT INTO classes (tenant, key, name, options) VALUES ('acme', 'silent', '', $1)", json.dumps(
@@ -238,6 +239,7 @@ async def test_a_schedule_is_released_and_a_cancelled_one_takes_its_notification
 
 
 async def test_poison_is_buried_with_its_bytes_and_holds_up_nothing(bench: intake.Bench) -> None:
+    await bench.rows("SELECT make_partitions(15)")
     poison = Record(topics.accepted(Lane.ROUTINE), b"k", b"{not json")
     wrong = Record(topics.accepted(Lane.ROUTINE), b"k", b'{"type": "tocsin.inbox.changed.v1", "id": 3}')
     unwritable = accepted("u0", name="a \x00 within")

@@ -65,24 +65,32 @@ async def release_schedules(connection: Connection, plans: Iterable[Plan]) -> di
     return states
 
 
+# The first line of a notification's story is told with it: its values are here already.
 _INSERT_NOTIFICATIONS = """
-INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
-  requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
-  recipient_count, created_at)
-SELECT tenant, id, expires_on, source, name, description, importance, class_key, options::jsonb, items::jsonb,
-  requires_action, action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after,
-  recipient_count, $22
-FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-  $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[])
-  AS accepted (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
+WITH accepted AS (
+  SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+    $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[])
+    AS accepted (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
+      requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
+      recipient_count)),
+recorded AS (
+  INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
     requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
-    recipient_count)
+    recipient_count, created_at)
+  SELECT tenant, id, expires_on, source, name, description, importance, class_key, options::jsonb, items::jsonb,
+    requires_action, action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after,
+    recipient_count, $22
+  FROM accepted)
+INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
+SELECT tenant, id, expires_on, accepted_at, 'accepted',
+  jsonb_build_object('door', door, 'lane', lane, 'recipients', recipient_count)
+FROM accepted
 """
 
 
 async def insert_notifications(connection: Connection, plans: Sequence[Plan], now: datetime) -> None:
-    """Record notifications that are taken in at `now`."""
+    """Record notifications that are taken in at `now`, each with the first line of its timeline."""
     if plans:
         await connection.execute(_INSERT_NOTIFICATIONS, *columns([_notification(plan) for plan in plans]), now)
 

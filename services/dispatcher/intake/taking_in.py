@@ -103,13 +103,10 @@ async def _written(
 
 
 def _moments(plans: Sequence[Plan], expired: Sequence[Plan], now: datetime) -> Iterator[store_rows.Moment]:
-    for plan in (*plans, *expired):
-        message = plan.message
-        detail = {"door": message.door, "lane": plan.subject.lane, "recipients": len(message.recipients)}
-        yield plan.subject, message.accepted_at, "accepted", detail
-        if message.schedule_id is not None:
-            yield plan.subject, now, "released", {"schedule_id": message.schedule_id}
+    for plan in plans:
+        if plan.message.schedule_id is not None:
+            yield plan.subject, now, "released", {"schedule_id": plan.message.schedule_id}
         if plan.fans_out:
-            yield plan.subject, now, "fan_out_began", {"recipients": len(message.recipients)}
+            yield plan.subject, now, "fan_out_began", {"recipients": len(plan.message.recipients)}
     for plan in expired:
         yield plan.subject, now, "expired", {"reason": Reason.EXPIRED, "expires_at": plan.subject.lifetime.expires_at}
