@@ -24,11 +24,6 @@ def resource(topic: Topic) -> dict[str, Any]:
         "spec": {
             "partitions": topic.partitions,
             "replicas": 3,
-            "config": {"min.insync.replicas": 2, **_kept(topic)},
+            "config": {"min.insync.replicas": 2, **topic.configuration()},
         },
     }
-
-
-def _kept(topic: Topic) -> dict[str, Any]:
-    policy = "compact,delete" if topic.compacted else "delete"
-    return {"cleanup.policy": policy, "retention.ms": topic.retention_ms}

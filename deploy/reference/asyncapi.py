@@ -59,8 +59,9 @@ def _name_of(topic: Topic) -> str | None:
 
 
 def _kept(topic: Topic) -> dict[str, Any]:
+    kept = topic.configuration()
     policy = {"cleanup.policy": ["compact", "delete"]} if topic.compacted else {}
-    return {**policy, "retention.ms": topic.retention_ms}
+    return {**policy, **{name: value for name, value in kept.items() if name != "cleanup.policy"}}
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:

@@ -14,6 +14,9 @@ from shared.contract.outcomes import Channel
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
+_WHOLE_REQUEST_BYTES = 2 * 1_048_576
+"""A request of 1 MiB, the limit at the doors, and what ingest adds to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -32,6 +35,13 @@ class Topic:
     partitions: int = 6
     retention_ms: int = 3 * _DAY_MS
     compacted: bool = False
+    largest_record_bytes: int | None = None
+
+    def configuration(self) -> dict[str, str | int]:
+        """How Kafka is to keep the topic, by Kafka's names."""
+        limit = {} if self.largest_record_bytes is None else {"max.message.bytes": self.largest_record_bytes}
+        policy = "compact,delete" if self.compacted else "delete"
+        return {"cleanup.policy": policy, "retention.ms": self.retention_ms, **limit}
 
 
 REQUESTS = "notifications.requests"
@@ -64,10 +74,12 @@ TOPICS: tuple[Topic, ...] = (
             "notification id",
             ("ingest", "scheduler"),
             ("dispatcher",),
+            largest_record_bytes=_WHOLE_REQUEST_BYTES,
         )
         for lane in Lane
     ),
-    Topic(SCHEDULED, messages.NotificationScheduled, "notification id", ("ingest",), ("scheduler",)),
+    Topic(SCHEDULED, messages.NotificationScheduled, "notification id", ("ingest",), ("scheduler",),
+          largest_record_bytes=_WHOLE_REQUEST_BYTES),
     *(
         Topic(
             deliveries(channel, lane),

@@ -35,8 +35,5 @@ async def create_topics(settings: KafkaSettings, replication: int = 1, topics: S
 
 
 def _new(settings: KafkaSettings, topic: Topic, replication: int) -> NewTopic:
-    policy = {
-        "cleanup.policy": "compact,delete" if topic.compacted else "delete",
-        "retention.ms": str(topic.retention_ms),
-    }
-    return NewTopic(settings.topic(topic.name), topic.partitions, replication, topic_configs=policy)
+    configuration = {name: str(value) for name, value in topic.configuration().items()}
+    return NewTopic(settings.topic(topic.name), topic.partitions, replication, topic_configs=configuration)

@@ -37,6 +37,11 @@ def test_a_topic_keeps_as_long_as_the_table_says_on_three_brokers_of_which_two_m
     }
 
 
+def test_a_topic_of_whole_requests_takes_larger_records_than_the_broker_does_by_itself() -> None:
+    topic = Topic("a.topic", None, "any", ("ingest",), ("others",), largest_record_bytes=2_097_152)
+    assert topics.resource(topic)["spec"]["config"]["max.message.bytes"] == 2_097_152
+
+
 def test_a_compacted_topic_is_cut_by_age_too_so_that_it_keeps_no_permanent_record() -> None:
     topic = Topic("a.topic", None, "any", ("ingest",), ("others",), retention_ms=1000, compacted=True)
     config: dict[str, Any] = topics.resource(topic)["spec"]["config"]
