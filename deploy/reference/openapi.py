@@ -25,7 +25,7 @@ def _nothing() -> Any:
 
 
 def _console() -> FastAPI:
-    return console.build(console.Parts(_nothing(), _nothing(), _nothing()))
+    return console.build(console.Parts(_nothing(), _nothing(), _nothing(), _nothing()))
 
 
 def _inbox() -> FastAPI:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from services.console.metrics import Metrics
 from services.console.routes.configuration import Configuration
 from services.console.routes.dead_letters import DeadLetters
 from services.console.routes.endpoints import Endpoints
@@ -27,6 +28,7 @@ class Parts:
     pool: Pool
     secret: SecretFile
     policy: Policy
+    metrics: Metrics
 
 
 def build(parts: Parts) -> FastAPI:
@@ -35,13 +37,13 @@ def build(parts: Parts) -> FastAPI:
     problems.install(api)
     authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
     for resource in (
-        Users(parts.pool),
+        Users(parts.pool, parts.metrics),
         Endpoints(parts.pool, parts.policy),
         Keys(parts.pool, parts.secret),
         Configuration(parts.pool),
         Schedules(parts.pool),
         Traces(parts.pool),
-        DeadLetters(parts.pool),
+        DeadLetters(parts.pool, parts.metrics),
     ):
         api.include_router(resource.routes())
     api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES})

@@ -6,6 +6,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from services.console import api
+from services.console.metrics import Metrics
 from services.console.settings import Settings
 from shared import destinations
 from shared.postgres import migrate
@@ -29,7 +30,9 @@ async def run(settings: Settings) -> None:
         )
         await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
         secret = SecretFile(settings.api_key_secret_file)
-        built = api.build(api.Parts(pool, secret, destinations.policy(settings.allowed_private_hosts)))
+        built = api.build(
+            api.Parts(pool, secret, destinations.policy(settings.allowed_private_hosts), Metrics(registry))
+        )
         checks.ready["postgres"] = lambda: reachable(pool)
         del checks.ready["start"]
         _log.info("started", port=listening.getsockname()[1])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -84,12 +85,21 @@ class Leases:
         await deliveries.try_again(connection, found.again)
         await deliveries.give_up(connection, found.held, Reason.AMBIGUOUS)
         await deliveries.give_up(connection, found.exhausted, Reason.ATTEMPTS_EXHAUSTED)
+        dead = [(each, Reason.AMBIGUOUS) for each in found.held]
+        dead += [(each, Reason.ATTEMPTS_EXHAUSTED) for each in found.exhausted]
+        await self._tell(connection, dead)
+
+    async def _tell(self, connection: Connection, dead: Sequence[tuple[DueDelivery, Reason]]) -> None:
+        """Bury what was given up, and have it told for every notification it was to tell of."""
         now = datetime.now(UTC)
-        letters = [_letter(each, Reason.AMBIGUOUS, now) for each in found.held]
-        letters += [_letter(each, Reason.ATTEMPTS_EXHAUSTED, now) for each in found.exhausted]
+        letters = [_letter(delivery, reason, now) for delivery, reason in dead]
         await dead_letters.bury(connection, letters)
-        events = [_failed(each, Reason.AMBIGUOUS, now) for each in found.held]
-        events += [_failed(each, Reason.ATTEMPTS_EXHAUSTED, now) for each in found.exhausted]
+        told = await deliveries.notifications_of(connection, [delivery for delivery, _ in dead])
+        events = [
+            _failed(delivery, reason, notification, now)
+            for delivery, reason in dead
+            for notification in told[delivery.subject_id]
+        ]
         await outbox.add(connection, [*(letter.record() for letter in letters), *events])
 
     def _count(self, lost: Sequence[LostLease]) -> None:
@@ -108,8 +118,13 @@ def _letter(delivery: DueDelivery, reason: Reason, now: datetime) -> DeadLetter:
     return dead_letters.of_delivery(delivery.request(now), reason, detail)
 
 
-def _failed(delivery: DueDelivery, reason: Reason, now: datetime) -> Record:
-    detail = {"recipient": delivery.recipient, "channel": delivery.channel, "delivery_id": str(delivery.id),
-              "reason": reason}  # fmt: skip
-    parts = (str(delivery.id), delivery.attempt)
-    return records.event("failed", delivery.tenant, delivery.subject_id, now, detail, *parts)
+def _failed(delivery: DueDelivery, reason: Reason, notification: UUID, now: datetime) -> Record:
+    """The event of a delivery that was given up, as the sinks tell it."""
+    about = {
+        "recipient": delivery.recipient, "channel": delivery.channel, "endpoint": delivery.endpoint,
+        "delivery_id": str(delivery.id), "attempt": delivery.attempt, "reason": reason,
+    }  # fmt: skip
+    if delivery.subject == "digest":
+        about["digest_id"] = str(delivery.subject_id)
+    parts = (delivery.recipient, delivery.endpoint)
+    return records.event("failed", delivery.tenant, notification, now, about, *parts)

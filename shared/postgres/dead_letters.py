@@ -15,7 +15,8 @@ from shared.contract.records import Record
 from shared.postgres import bodies
 from shared.postgres.pool import Connection
 
-KEPT_DAYS = 14
+KEPT_DAYS = 7
+"""As long as the standard importances keep a notification: no permanent record is kept of anything (C11)."""
 
 _BURY = """
 INSERT INTO dead_letters (tenant, id, expires_on, reason, detail, topic, partition, "offset", delivery_id, key,

@@ -4,77 +4,29 @@ import base64
 import io
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
-from services.console import api as console_api
 from shared.access import Scope
-from shared.destinations import policy
-from shared.postgres.pool import open_pool
-from shared.runtime.secret_file import SecretFile
-from shared.runtime.settings import PostgresSettings
-from tests.support import api, databases, rows
-from tests.support.api import Answer, Client
-
-HOOK = "http://127.0.0.1:9/hook"
-
+from tests.support import api, consoles
+from tests.support.api import Answer
+from tests.support.consoles import Console, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@dataclass
-class Site:
-    client: Client
-    owner: asyncpg.Connection
-
-
-@dataclass
-class Console:
-    client: Client
-    owner: asyncpg.Connection
-    tenant: str
-    admin: dict[str, str]
-
-    async def ask(self, method: str, path: str, **options: Any) -> Answer:
-        return await self.client.ask(method, path, self.admin, **options)
-
-    async def user(self, name: str = "ada", **fields: Any) -> None:
-        assert (await self.ask("PUT", f"/v1/users/{name}", json=fields)).status == 200
-
-    async def endpoint(self, recipient: str = "ada") -> dict[str, Any]:
-        body = {"recipient": recipient, "channel": "push", "kind": "webhook", "address": HOOK}
-        answer = await self.ask("POST", "/v1/endpoints", json=body)
-        assert answer.status == 201
-        made: dict[str, Any] = answer.json
-        return made
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """One console for the whole module: tests are kept apart by tenants, as callers are."""
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(databases.cloned(postgres_server))
-        settings = PostgresSettings(postgres_dsn=SecretStr(database.dsn("console")))
-        pool = await stack.enter_async_context(open_pool(settings, "test"))
-        secret = SecretFile(api.secret_file(tmp_path_factory.mktemp("console")))
-        built = console_api.build(console_api.Parts(pool, secret, policy("127.0.0.1")))
-        owner = await rows.owner(database.owner)
-        stack.push_async_callback(owner.close)
-        yield Site(await stack.enter_async_context(api.serving(built)), owner)
+    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def console(site: Site) -> Console:
-    """The console as the admin of a tenant of this test's own."""
-    tenant = f"tenant-{uuid.uuid4().hex[:8]}"
-    return Console(site.client, site.owner, tenant, await api.key(site.owner, tenant))
+    return await consoles.of_new_tenant(site)
 
 
 def codes(answer: Answer) -> list[tuple[str, str]]:

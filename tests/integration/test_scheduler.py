@@ -264,6 +264,24 @@ async def test_a_run_out_lease_of_the_last_attempt_ends_as_dead(stage: Stage) ->
     assert await ended(stage, lost) == ("dead", "attempts_exhausted")
 
 
+async def test_a_digest_given_up_is_told_for_each_notification_in_it(stage: Stage) -> None:
+    digest = {"tenant": rows.TENANT, "id": uuid.uuid4(), "expires_on": datetime.now(UTC).date(), "lane": "routine"}
+    members = [await rows.notification(stage.owner) for _ in range(2)]
+    for member in members:
+        await rows.item(stage.owner, member, email_plan="digest", digest_id=digest["id"])
+    mail = {"subject": "digest", "channel": "email", "endpoint": "email"}
+    await rows.delivery(stage.owner, digest, **leased(attempt=3), **mail)
+    await stage.leases(max_attempts=3).sweep()
+    [stored] = await stage.owner.fetch("SELECT records FROM outbox")
+    events = [
+        messages.NotificationEvent.model_validate_json(record.value or b"")
+        for record in outbox.records_of(stored["records"])
+        if record.topic == topics.EVENTS
+    ]
+    assert {event.subject for event in events} == {str(member["id"]) for member in members}
+    assert {event.data["digest_id"] for event in events} == {str(digest["id"])}
+
+
 async def ended(stage: Stage, delivery: dict[str, Any]) -> tuple[str, str]:
     """State and reason of a delivery given up: it must have its dead letter, and events on the way."""
     row = await rows.one(stage.owner, "SELECT * FROM deliveries WHERE id = $1", delivery["id"])

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 
+from services.console.metrics import Metrics
 from services.console.shapes import ShortLine, not_found
 from services.console.store import dead_letters as store
 from services.console.store.dead_letters import Chosen, DeadLetter, Waiting
@@ -52,8 +53,9 @@ class Redriven:
 class DeadLetters:
     """Answers for dead letters."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, metrics: Metrics) -> None:
         self._pool = pool
+        self._metrics = metrics
 
     def routes(self) -> APIRouter:
         """The routes of this resource."""
@@ -105,6 +107,7 @@ class DeadLetters:
             await store.reopen(connection, tenant, [each for each in paced if each[0].delivery_id is not None])
             await store.produce(connection, [each for each in paced if each[0].delivery_id is None])
             await store.mark(connection, tenant, letters)
+        self._metrics.redriven.inc(len(letters))
         return len(letters)
 
 

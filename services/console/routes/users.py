@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.console import directory
 from services.console.directory import FileLine, UserFields
+from services.console.metrics import Metrics
 from services.console.shapes import PathId, not_found, unprocessable
 from services.console.store import users as store
 from services.console.store.users import User
@@ -45,8 +46,9 @@ class ImportAnswer(BaseModel):
 class Users:
     """Answers for users."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, metrics: Metrics) -> None:
         self._pool = pool
+        self._metrics = metrics
 
     def routes(self) -> APIRouter:
         """The routes of this resource."""
@@ -102,6 +104,7 @@ class Users:
             wrong = [WrongLine(line=line.number, errors=line.errors) for line in batch if line.user is None]
             answer.imported += len(batch) - len(wrong)
             answer.failed += len(wrong)
+            self._metrics.imported.inc(len(batch) - len(wrong))
             answer.errors += wrong[: _LISTED_LINES - len(answer.errors)]
         return answer
 

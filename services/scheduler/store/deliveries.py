@@ -131,6 +131,19 @@ async def give_up(connection: Connection, deliveries: Sequence[DueDelivery], rea
         await connection.execute(_GIVE_UP, *_keys(deliveries), reason.value)
 
 
+_MEMBERS = "SELECT digest_id, notification_id FROM inbox_items WHERE digest_id = ANY ($1::uuid[])"
+
+
+async def notifications_of(connection: Connection, deliveries: Sequence[DueDelivery]) -> dict[UUID, list[UUID]]:
+    """The notifications each delivery was to tell of, by its subject: itself, or the members of a digest."""
+    found = {delivery.subject_id: [delivery.subject_id] for delivery in deliveries}
+    digests = [delivery.subject_id for delivery in deliveries if delivery.subject == "digest"]
+    found.update({digest: [] for digest in digests})
+    for row in await connection.fetch(_MEMBERS, digests):
+        found[row["digest_id"]].append(row["notification_id"])
+    return found
+
+
 _KNOWN = "SELECT id FROM deliveries WHERE id = ANY ($1::uuid[]) AND expires_on = ANY ($2::date[])"
 
 
