@@ -1,6 +1,7 @@
 """What the loops of one dispatcher process stand on; opened and closed by app.py."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Parts:
         )
 
         async def stalled() -> str | None:
-            return await consumer.stalled(asyncio.get_running_loop().time())
+            return await consumer.stalled(time.monotonic())
 
         self.health.live[f"consumer.{group}"] = stalled
         return consumer

@@ -1,6 +1,7 @@
 """Reading records in batches, with the offset committed only behind durable work."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _log = structlog.get_logger()
 
 _CLOSE_SECONDS = 5.0
 _COMMIT_SECONDS = 5.0
+_LATELY_SECONDS = 5.0
 _LONGEST_OUTAGE_MS = 24 * 3_600_000
 """A batch is tried until PostgreSQL is back; the group must not be left meanwhile for being slow to poll."""
 
@@ -53,6 +55,7 @@ class Consumer:
         self.group = group
         self._max_records = max_records
         self._watched: dict[TopicPartition, tuple[int, float]] = {}
+        self._asked_at = time.monotonic()
         tolerance.install()
         self._client: Any = AIOKafkaConsumer(
             *(settings.topic(topic) for topic in topics),
@@ -85,6 +88,7 @@ class Consumer:
             )
         except KafkaError as error:
             raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 1.0) from error
+        self._asked_at = time.monotonic()
         cut = len(self._settings.topic_prefix)
         return Batch(
             [record for records in by_partition.values() for record in records],
@@ -118,8 +122,13 @@ class Consumer:
     async def stalled(self, now_seconds: float) -> str | None:
         """A sentence when a partition has lag but its position has not moved for `stall_seconds`, else None.
 
-        A consumer can stop fetching silently after a broker's restart; only a new process mends that.
+        A consumer can stop fetching silently after a broker's restart; only a new process mends that. A reader that
+        has not asked for records lately is no such case: it waits for PostgreSQL, or for room. `now_seconds` is of
+        `time.monotonic`.
         """
+        if now_seconds - self._asked_at > _LATELY_SECONDS:
+            self._watched.clear()
+            return None
         for partition in self._client.assignment():
             position = self._fetched(partition)
             if position is None:

@@ -1,7 +1,9 @@
 """The Kafka adapter on a real broker: acknowledged sends, offsets committed only behind finished work."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -11,7 +13,7 @@ from shared.contract import topics
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
 from shared.errors import PermanentError, TransientError
-from shared.kafka.consumer import Batch, consume, open_consumer
+from shared.kafka.consumer import Batch, Consumer, consume, open_consumer
 from shared.kafka.producer import open_producer
 from shared.runtime.settings import KafkaSettings
 from tests.support import waiting
@@ -91,22 +93,40 @@ async def test_a_broker_that_is_not_there_is_a_transient_error() -> None:
             pass
 
 
-async def test_a_consumer_whose_position_stands_still_before_more_records_counts_as_stalled(
-    kafka_settings: KafkaSettings,
-) -> None:
-    async with open_producer(kafka_settings) as producer:
+@contextlib.asynccontextmanager
+async def behind(settings: KafkaSettings) -> AsyncIterator[Consumer]:
+    """A consumer that has read one record of fifty and knows of more."""
+    async with open_producer(settings) as producer:
         await producer.send_all(records(50))
-    async with open_consumer(kafka_settings, "stalled", [topics.REQUESTS], 1) as consumer:
+    async with open_consumer(settings, "stalled", [topics.REQUESTS], 1) as consumer:
 
         async def lag_is_known() -> bool:
             await consumer.batch(0.2)
             return consumer.lag() > 0
 
         await waiting.until(lag_is_known, 20, "a fetch that tells of more records")
-        assert await consumer.stalled(now_seconds=100.0) is None
-        assert await consumer.stalled(now_seconds=100.0 + kafka_settings.stall_seconds) is None
-        assert await consumer.stalled(now_seconds=101.0 + kafka_settings.stall_seconds) is not None
-        await consumer.batch(1.0)
+        yield consumer
+
+
+async def test_a_consumer_that_asks_in_vain_before_more_records_counts_as_stalled(
+    kafka_settings: KafkaSettings,
+) -> None:
+    async with behind(kafka_settings.model_copy(update={"stall_seconds": 0.5})) as consumer:
+        assert await consumer.stalled(time.monotonic()) is None
+        consumer._client.pause(*consumer._client.assignment())  # noqa: SLF001 - as a fetcher that has died
+
+        async def stalled() -> str | None:
+            assert not (await consumer.batch(0.1)).records
+            return await consumer.stalled(time.monotonic())
+
+        assert "has not moved" in await waiting.until(stalled, 20, "the watch to run out")
+
+
+async def test_a_reader_that_does_not_ask_is_waiting_and_not_stalled(kafka_settings: KafkaSettings) -> None:
+    async with behind(kafka_settings) as consumer:
+        now = time.monotonic()
+        assert await consumer.stalled(now) is None
+        assert await consumer.stalled(now + 10 * kafka_settings.stall_seconds) is None
 
 
 async def test_many_records_of_any_size_arrive_where_single_ones_do(kafka_settings: KafkaSettings) -> None:

@@ -1,0 +1,68 @@
+"""A TCP proxy that can be cut: what stands behind it is away, without being touched itself."""
+
+import asyncio
+import contextlib
+import urllib.parse
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Proxy:
+    """Forwards connections to one address while it is not `cut`."""
+
+    target: tuple[str, int]
+    port: int = 0
+    is_cut: bool = False
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """End every connection and refuse new ones."""
+        self.is_cut = True
+        for writer in self.writers:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self.is_cut = False
+
+    def dsn(self, dsn: str) -> str:
+        """A DSN that leads through the proxy."""
+        parts = urllib.parse.urlsplit(dsn)
+        login = parts.netloc.rpartition("@")[0]
+        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
+
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, both directions, until either side ends."""
+        if self.is_cut:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection(*self.target)
+        self.writers |= {writer, back}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_copied(reader, back))
+            group.create_task(_copied(there, writer))
+        self.writers -= {writer, back}
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def before(dsn: str) -> AsyncIterator[Proxy]:
+    """A proxy before the server of a DSN."""
+    address = urllib.parse.urlsplit(dsn)
+    proxy = Proxy((address.hostname or "127.0.0.1", address.port or 5432))
+    server = await asyncio.start_server(proxy.forward, "127.0.0.1", 0)
+    proxy.port = int(server.sockets[0].getsockname()[1])
+    try:
+        yield proxy
+    finally:
+        proxy.cut()
+        server.close()
+        await server.wait_closed()
