@@ -33,9 +33,9 @@ def list_(
         output.as_json(found)
         return
     output.table(
-        ("id", "at (UTC)", "reason", "from", "detail", "redriven"),
+        ("id", "at (UTC)", "reason", "from", "detail", "redriven (UTC)"),
         [
-            (each.id, output.moment(each.at), each.reason, _origin(each), each.detail, each.redriven or "")
+            (each.id, output.moment(each.at), each.reason, _origin(each), each.detail, output.moment(each.redriven))
             for each in found
         ],
     )

@@ -146,7 +146,7 @@ class DeadLetter(Answer):
     partition: int | None = None
     offset: int | None = None
     at: AwareDatetime
-    redriven: AwareDatetime | bool | None = None
+    redriven: AwareDatetime | None = None
     delivery_id: UUID | None = None
     original: str | None = None
 
