@@ -27,7 +27,8 @@ from shared.runtime import lifecycle
 _log = structlog.get_logger()
 
 _SESSION_SECONDS = 10.0
-"""A worker that was killed is replaced after this; faust's own default is a minute."""
+"""A worker that is gone is replaced after this; faust's own default is a minute. One that comes back under its name
+(a static member of the group) before that has its partitions at once, and nobody else stops for it."""
 
 _LOOK_SECONDS = 0.2
 _CLOSE_SECONDS = 10.0
@@ -47,6 +48,7 @@ def build_app(settings: Settings, timers: Timers, failed: asyncio.Future[None], 
         broker_heartbeat_interval=settings.heartbeat_seconds,
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance or None,
         store="memory://",
         table_standby_replicas=0,
         topic_allow_declare=False,

@@ -245,6 +245,7 @@ async def test_an_unsent_item_without_a_window_gets_one_and_is_mailed(owner: Poo
 async def test_a_worker_killed_with_open_windows_recovers_and_flushes_them(
     owner: Pool, producer: Producer, settings: dict[str, str]
 ) -> None:
+    settings |= {"instance": "digest-0"}
     async with service.running("digest", settings) as first:
         await first.until("/readyz", 200)
         for number in range(50):
@@ -262,7 +263,8 @@ async def test_two_replicas_flush_every_window_once_while_one_leaves(
 ) -> None:
     users = [f"user-{number}" for number in range(100)]
     await mailing.directory(owner, {user: f"{user}@a.example" for user in users})
-    async with service.running("digest", settings) as first, service.running("digest", settings) as second:
+    names = [settings | {"instance": f"digest-{ordinal}"} for ordinal in range(2)]
+    async with service.running("digest", names[0]) as first, service.running("digest", names[1]) as second:
         await first.until("/readyz", 200)
         await second.until("/readyz", 200)
         for user in users[:60]:
