@@ -1,6 +1,7 @@
 """The HTTP API as FastAPI describes it: routes whose bodies the door reads itself, documented from the models."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -92,15 +93,18 @@ class _PlainRoute(APIRoute):
 
 def build(notification: Endpoint, batch: Endpoint) -> FastAPI:
     """The application around the door's two endpoints, with its OpenAPI document at /v1/openapi.json."""
-    app = FastAPI(title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )  # fmt: skip
     problems.install(app)
-    for path, endpoint, described in (
-        ("/v1/notifications", notification, _single()),
-        ("/v1/notifications/batch", batch, _batch()),
+    for path, endpoint, status, described in (
+        ("/v1/notifications", notification, HTTPStatus.ACCEPTED, _single()),
+        ("/v1/notifications/batch", batch, HTTPStatus.OK, _batch()),
     ):
         app.router.add_api_route(
-            path, endpoint, methods=["POST"], response_model=None, openapi_extra=described,
-            route_class_override=_PlainRoute, include_in_schema=True,
+            path, endpoint, methods=["POST"], response_model=None, status_code=status, openapi_extra=described,
+            route_class_override=_PlainRoute,
         )  # fmt: skip
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

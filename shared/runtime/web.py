@@ -29,6 +29,7 @@ async def serve(app: FastAPI, listening: socket.socket, stop: asyncio.Event, gra
         loop="none",
         http="httptools",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(graceful_seconds),
         timeout_keep_alive=75,
     )
