@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import psutil
 
+from deploy.local import ports
 from deploy.local.trial import Trial
 from tests.support import waiting
 
@@ -33,32 +34,36 @@ async def kill(system: Trial, *services: str) -> None:
 
 async def ready(system: Trial, service: str) -> None:
     """Wait until a service says that it can do its job."""
-
-    async def says_so() -> bool:
-        url = str(system.endpoints["metrics"][service]).removesuffix("/metrics") + "/readyz"
-        try:
-            async with system.http.get(url) as response:
-                return response.status == 200
-        except OSError:
-            return False
-
-    await waiting.until(says_so, 60, f"{service} to be ready")
+    await _says_ready(system, str(system.endpoints["metrics"][service]).removesuffix("/metrics"), service)
 
 
 @contextlib.asynccontextmanager
 async def doubled(system: Trial, service: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A second replica with the environment of the first and ports of its own, killed at the end if still there."""
+    """A second replica, ready, with the first one's environment and ports of its own; killed at the end if there."""
+    port = ports.free_port()
     environment = psutil.Process(system.endpoints["pids"][service]).environ()
-    environment |= {"TOCSIN_OPS_PORT": "0", "TOCSIN_HTTP_PORT": "0", "TOCSIN_INSTANCE": f"{service}-replica"}
+    environment |= {"TOCSIN_OPS_PORT": str(port), "TOCSIN_HTTP_PORT": "0", "TOCSIN_INSTANCE": f"{service}-replica"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"services.{service}", env=environment, stdout=sys.stderr, stderr=sys.stderr
     )
     try:
+        await _says_ready(system, f"http://127.0.0.1:{port}", f"the second {service}")
         yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _says_ready(system: Trial, address: str, what: str) -> None:
+    async def says_so() -> bool:
+        try:
+            async with system.http.get(f"{address}/readyz") as response:
+                return response.status == 200
+        except OSError:
+            return False
+
+    await waiting.until(says_so, 60, f"{what} to be ready")
 
 
 async def ended(process: asyncio.subprocess.Process, within_seconds: float) -> tuple[int, float]:
