@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """Forwards connections to one address while it is not `cut`."""
+    """Forwards connections to one PostgreSQL while it is not `cut`; `socket` is its folder or None."""
 
-    target: tuple[str, int]
+    host: str
+    server_port: int
+    socket: str | None
     port: int = 0
     is_cut: bool = False
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -30,19 +32,24 @@ class Proxy:
         """A DSN that leads through the proxy."""
         parts = urllib.parse.urlsplit(dsn)
         login = parts.netloc.rpartition("@")[0]
-        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
+        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}", query="").geturl()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, both directions, until either side ends."""
         if self.is_cut:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection(*self.target)
+        there, back = await self._connected()
         self.writers |= {writer, back}
         async with asyncio.TaskGroup() as group:
             group.create_task(_copied(reader, back))
             group.create_task(_copied(there, writer))
         self.writers -= {writer, back}
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.socket is None:
+            return await asyncio.open_connection(self.host, self.server_port)
+        return await asyncio.open_unix_connection(f"{self.socket}/.s.PGSQL.{self.server_port}")
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,7 +64,8 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 async def before(dsn: str) -> AsyncIterator[Proxy]:
     """A proxy before the server of a DSN."""
     address = urllib.parse.urlsplit(dsn)
-    proxy = Proxy((address.hostname or "127.0.0.1", address.port or 5432))
+    (folder,) = urllib.parse.parse_qs(address.query).get("host", [None])
+    proxy = Proxy(address.hostname or "127.0.0.1", address.port or 5432, folder)
     server = await asyncio.start_server(proxy.forward, "127.0.0.1", 0)
     proxy.port = int(server.sockets[0].getsockname()[1])
     try:

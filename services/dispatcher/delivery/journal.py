@@ -57,7 +57,7 @@ class Journal:
         said, attempt = "", 0
         while True:
             try:
-                failpoint("delivery.before_record")
+                failpoint("dispatcher.delivery.before_record")
                 recorded = await self._store.record(batch)
             except TransientError as error:
                 attempt += 1
@@ -66,5 +66,5 @@ class Journal:
                     _log.warning("outcomes_kept", outcomes=len(self._outcomes), reason=error.reason, error=said)
                 await asyncio.sleep(_BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter
             else:
-                failpoint("delivery.after_record")
+                failpoint("dispatcher.delivery.after_record")
                 return recorded

@@ -120,14 +120,14 @@ class DeliveryLoop:
         await traffic.ended()
 
     async def _send(self, claim: Claim) -> Receipt | Busy:
-        failpoint("delivery.before_send")
+        failpoint("dispatcher.delivery.before_send")
         try:
             answer = await self._stages.sink.send(claim)
         except Exception as error:  # noqa: BLE001 - a fault of ours must end this delivery, not the lane
             where = "".join(traceback.format_tb(error.__traceback__))  # without its message, which may name an address
             _log.error("sink_failed", delivery_id=str(claim.request.id), error=type(error).__name__, where=where)
             answer = Receipt(AttemptOutcome.AMBIGUOUS, Reason.INTERNAL, type(error).__name__)
-        failpoint("delivery.after_send")
+        failpoint("dispatcher.delivery.after_send")
         return answer
 
     def _answered(self, claim: Claim, receipt: Receipt, seconds: float) -> None:

@@ -55,7 +55,7 @@ class Publisher:
     async def _sent(self, outbox_ids: Sequence[int], records: Sequence[Record]) -> None:
         try:
             await self._producer.send_all(records)
-            failpoint("delivery.after_events")
+            failpoint("dispatcher.delivery.after_events")
             await self._store.forget(outbox_ids)
         except (TransientError, PermanentError) as error:
             if str(error) != self._said:

@@ -48,9 +48,9 @@ class Reader:
             return None
         claimed = await self._claim(self._understood(batch), stop)
         if claimed is not None:
-            failpoint("delivery.after_claim")
+            failpoint("dispatcher.delivery.after_claim")
             await self._consumer.commit(batch.positions)
-            failpoint("delivery.after_commit")
+            failpoint("dispatcher.delivery.after_commit")
         return claimed
 
     def _understood(self, batch: Batch) -> Asked:
@@ -67,7 +67,7 @@ class Reader:
         while True:
             self._pulse.beat()
             try:
-                failpoint("delivery.before_claim")
+                failpoint("dispatcher.delivery.before_claim")
                 return await self._store.claim(asked)
             except TransientError as error:
                 attempt += 1
