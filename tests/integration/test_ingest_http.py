@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.ingest import routine_lag
 from services.ingest.dialects import cloudevents
 from shared.contract import topics
+from shared.contract.importance import Lane
+from shared.kafka.consumer import open_consumer
 from tests.support import door, waiting
 
 MIB = 1_048_576
@@ -295,6 +298,30 @@ async def test_what_is_no_batch_is_refused_whole(
 ) -> None:
     status, answer = await ingest.post(content, headers, "/v1/notifications/batch")
     assert (status, codes(answer)) == (422, expected)
+
+
+async def test_routine_work_of_a_tenant_over_half_goes_to_bulk_while_routine_intake_lags(ingest: door.Ingest) -> None:
+    async def lane(importance: str) -> str:
+        status, answer = await ingest.post(door.body(importance=importance))
+        assert status == 202
+        (message,) = await ingest.accepted(answer)
+        return str(message["lane"])
+
+    async def behind() -> bool:
+        return await ingest.metric("tocsin_routine_intake_behind") == 1
+
+    async def caught_up() -> bool:
+        if positions := (await consumer.batch(0.1)).positions:
+            await consumer.commit(positions)
+        return not await behind()
+
+    await ingest.post(door.body(importance="info"))
+    await waiting.until(behind, 30, "intake to lag, since nobody reads")
+    assert [await lane("info"), await lane("danger")] == ["bulk", "urgent"]
+    routine = [topics.accepted(Lane.ROUTINE)]
+    async with open_consumer(ingest.kafka, routine_lag.INTAKE_GROUP, routine, 1_000) as consumer:
+        await waiting.until(caught_up, 30, "intake to have caught up")
+        assert await lane("info") == "routine"
 
 
 async def test_the_api_describes_itself(ingest: door.Ingest) -> None:
