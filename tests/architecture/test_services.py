@@ -9,6 +9,7 @@ from deploy.reference import settings as reference
 from tests.support import repository
 
 SERVICES = ("console", "digest", "dispatcher", "inbox", "ingest", "retention", "scheduler")
+SHELL = frozenset({"__init__", "__main__", "app", "metrics", "settings"})
 ENTRYPOINT_LINES = 40
 
 
@@ -30,10 +31,18 @@ def test_the_services_are_those_of_the_design() -> None:
     assert sorted(folder.name for folder in folders) == list(SERVICES)
 
 
-def test_entrypoints_fit_on_one_screen() -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in (repository.ROOT / "services").glob("*/__main__.py")}
-    assert lines, "no service has an entrypoint"
-    assert [repository.name(path) for path, count in lines.items() if count > ENTRYPOINT_LINES] == []
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_the_files_every_service_has(service: str) -> None:
+    folder = repository.ROOT / "services" / service
+    names = {path.stem for path in folder.glob("*.py")}
+    assert sorted(SHELL - names) == []
+    assert [path for path in folder.iterdir() if path.stem.split("_")[0] == "store"], "its SQL stands in no store"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_entrypoint_fits_on_one_screen(service: str) -> None:
+    entrypoint = repository.ROOT / "services" / service / "__main__.py"
+    assert len(entrypoint.read_text().splitlines()) <= ENTRYPOINT_LINES
 
 
 @pytest.mark.parametrize(("fragment", "setting"), EVERY_SETTING, ids=lambda value: getattr(value, "name", value))
