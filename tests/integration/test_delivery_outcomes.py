@@ -63,6 +63,16 @@ async def test_what_was_delivered_is_sent_with_its_attempt_and_event(bench: Benc
     assert await stored(bench) == []
 
 
+async def test_a_mails_outcome_is_recorded_although_its_endpoint_has_no_id(database: databases.Database) -> None:
+    # PostgreSQL read the mail's endpoint as a uuid, and the whole batch with it was refused.
+    async with delivering.opened(database, Channel.EMAIL) as email:
+        await email.user()
+        (claim,) = (await email.claim(email.request(await email.notification()))).claims
+        await email.endpoint("https://hooks.example/ada")
+        await email.outcomes.record([ended(claim, DELIVERED)])
+        assert (await email.row(claim.request.id))["state"] == "sent"
+
+
 async def test_what_failed_for_now_is_due_again_no_sooner_than_asked(bench: Bench) -> None:
     claim = await claimed(bench)
     recorded = await bench.outcomes.record([ended(claim, LATER)])

@@ -47,9 +47,10 @@ WITH told AS MATERIALIZED (
   WHERE o.outcome IS NOT NULL
   ON CONFLICT DO NOTHING
 ), disabled AS (
+  -- Only what is gone has an endpoint's id for certain: a mail's endpoint is 'email'.
   UPDATE endpoints e SET state = 'disabled', reason = 'endpoint_gone', changed_at = clock_timestamp()
   FROM recorded r JOIN told o USING (id)
-  WHERE o.gone AND e.id = r.endpoint::uuid AND e.tenant = r.tenant AND e.state = 'active'
+  WHERE e.id = CASE WHEN o.gone THEN r.endpoint::uuid END AND e.tenant = r.tenant AND e.state = 'active'
 )
 SELECT id FROM recorded
 """
