@@ -10,7 +10,6 @@ import typer
 from cli import documents, flags, output
 from cli.errors import ExitCode
 from cli.target import Target
-from services.console import directory
 from shared.client import Console
 from shared.client.answers import Imported, WrongLine
 
@@ -44,6 +43,9 @@ def import_(
 
 def checked(text: str, *, is_csv: bool) -> Imported:
     """What the console would say to a file, by its own rules; nothing is imported."""
+    # The console brings FastAPI along, which would slow every other command down.
+    from services.console import directory  # noqa: PLC0415
+
     lines = list(directory.lines_of_csv(text) if is_csv else directory.lines_of_ndjson(text))
     wrong = tuple(WrongLine(line=line.number, errors=line.errors) for line in lines if line.user is None)
     return Imported(imported=len(lines) - len(wrong), failed=len(wrong), errors=wrong)

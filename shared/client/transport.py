@@ -31,7 +31,7 @@ _BACKOFF = Backoff(first_seconds=0.25, longest_seconds=10.0)
 class Patience:
     """How long to try: attempts in all, seconds for one of them, and the waits between."""
 
-    attempts: int = 6
+    attempts: int = 8
     timeout_seconds: float = 15.0
     backoff: Backoff = _BACKOFF
 
