@@ -20,6 +20,7 @@ from shared.contract import records
 from shared.contract.importance import Lane
 from shared.contract.messages import DeliveryRequested
 from shared.contract.outcomes import Channel
+from shared.errors import TransientError
 from shared.kafka.producer import Producer, open_producer
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
@@ -42,7 +43,7 @@ class RunningLane:
 
     async def ask(self, *requests: DeliveryRequested) -> None:
         """Put deliveries on the lane's topic."""
-        await self.producer.send_all([records.delivery(request) for request in requests])
+        await ask(self.producer, requests)
 
     async def stop(self) -> None:
         """Stop as SIGTERM does and wait until everything has ended."""
@@ -63,6 +64,16 @@ class RunningLane:
             return sum(each.offset for each in found.values())
         finally:
             await admin.close()
+
+
+async def ask(producer: Producer, requests: Sequence[DeliveryRequested]) -> None:
+    """Put deliveries on their topic, which may be too new to have a leader; one asked for twice is delivered once."""
+    async with asyncio.timeout(_END_SECONDS):
+        while True:
+            try:
+                return await producer.send_all([records.delivery(request) for request in requests])
+            except TransientError:
+                continue
 
 
 @contextlib.asynccontextmanager
