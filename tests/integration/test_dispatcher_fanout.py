@@ -3,12 +3,8 @@
 import asyncio
 import contextlib
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,12 +20,11 @@ from shared.contract.outcomes import Channel
 from shared.kafka.lag import open_lag_reader
 from shared.runtime import health
 from shared.runtime.settings import KafkaSettings
-from tests.support import intake, waiting
+from tests.support import intake, roles, waiting
 from tests.support.databases import Database
 from tests.support.notifications import accepted
 
 PUSH = topics.deliveries(Channel.PUSH, Lane.BULK)
-ROOT = Path(__file__).parents[2]
 
 
 @pytest_asyncio.fixture
@@ -94,10 +89,10 @@ async def test_a_killed_worker_is_resumed_where_it_was(bench: intake.Bench, step
     await bench.take_in(accepted(*recipients))
     async with spreading(bench, "other") as worker:
         await worker.turn()
-    assert await asyncio.to_thread(killed_process, bench, f"dispatcher.fanout.{step}") == -9
+    await roles.killed(bench, "fanout", f"dispatcher.fanout.{step}")
     assert await progress(bench) == [(1_000, 500)]
 
-    async with running(bench):
+    async with roles.running(bench, "fanout"):
         await waiting.until(lambda: bench.rows("SELECT 1 FROM fanouts WHERE ended_at IS NOT NULL"), 60, "the end")
     counts = await pushed(bench)
     assert set(counts) == set(recipients)
@@ -105,42 +100,6 @@ async def test_a_killed_worker_is_resumed_where_it_was(bench: intake.Bench, step
     assert repeated == (0 if step == "after_commit" else 500)
     assert len({one["id"] for one in await bench.written(PUSH)}) == 3_000
     assert await bench.rows("SELECT count(*) FROM inbox_items") == [(3_000,)]
-
-
-def environment(bench: intake.Bench, failpoints: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "TOCSIN_KAFKA_BOOTSTRAP": bench.kafka.kafka_bootstrap,
-        "TOCSIN_TOPIC_PREFIX": bench.kafka.topic_prefix,
-        "TOCSIN_POSTGRES_DSN": bench.database.dsn("dispatcher"),
-        "TOCSIN_FANOUT_MOST_WAITING": "100000",
-        "TOCSIN_INSTANCE": "slot-0",
-        "TOCSIN_FAILPOINTS": failpoints,
-    }
-
-
-COMMAND = [sys.executable, "-m", "services.dispatcher", "--only", "fanout"]
-
-
-def killed_process(bench: intake.Bench, failpoint: str) -> int:
-    """Run fan-out as a process until it dies at a failpoint; its exit code."""
-    return subprocess.run(
-        COMMAND, env=environment(bench, f"{failpoint}=kill"), cwd=ROOT, check=False, timeout=60
-    ).returncode
-
-
-@contextlib.asynccontextmanager
-async def running(bench: intake.Bench) -> AsyncIterator[None]:
-    """Fan-out as a process under the same name; stopped at the end, which must be clean."""
-    process = await asyncio.to_thread(subprocess.Popen, COMMAND, env=environment(bench, ""), cwd=ROOT)
-    try:
-        yield
-        process.terminate()
-        assert await asyncio.to_thread(process.wait, 30) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def test_the_blasts_of_two_tenants_take_turns(bench: intake.Bench) -> None:

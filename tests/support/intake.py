@@ -87,14 +87,14 @@ async def connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
 
 
 @contextlib.asynccontextmanager
-async def opened(kafka: KafkaSettings, database: Database) -> AsyncIterator[Bench]:
-    """A bench with what it stands on."""
+async def opened(kafka: KafkaSettings, database: Database, group: str = "") -> AsyncIterator[Bench]:
+    """A bench with what it stands on; another `group` leaves the lane's own to a process."""
     dsn = PostgresSettings(postgres_dsn=SecretStr(database.dsn("dispatcher")))
     metrics = Metrics(CollectorRegistry())
     async with (
         open_pool(dsn, "test") as pool,
         open_producer(kafka) as producer,
-        open_consumer(kafka, loop.group(Lane.ROUTINE), [topics.accepted(Lane.ROUTINE)], 500) as consumer,
+        open_consumer(kafka, group or loop.group(Lane.ROUTINE), [topics.accepted(Lane.ROUTINE)], 500) as consumer,
     ):
         intake = loop.Intake(Lane.ROUTINE, pool, producer, metrics, RULES)
         yield Bench(kafka, database, pool, producer, consumer, intake, metrics)
