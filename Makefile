@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXIT ?=
 NAME ?= whole
 SECONDS ?= 20
-SEED ?= 1
+WORKERS ?= 3
 
 .PHONY: help run test check bench lock format generate clean
 
@@ -28,7 +28,7 @@ run: $(VENV)/run.installed ## start everything with a demo workload; EXIT=1 stop
 	@$(BIN)/python -m deploy.local.demo $(if $(EXIT),--exit)
 
 test: $(VENV)/dev.installed ## the whole suite against real Kafka, PostgreSQL and SMTP
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate code, generated files, manifests
 	$(BIN)/ruff format --check .

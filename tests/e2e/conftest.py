@@ -11,10 +11,9 @@ USERS = 6
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder share the system, so they run in one worker and on one loop."""
+    """All tests of this folder share the system, so they run on one loop."""
     for item in items:
         if "tests/e2e/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
