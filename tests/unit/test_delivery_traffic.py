@@ -1,0 +1,120 @@
+"""Sends side by side: bounded per destination, and no destination in the way of another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest_asyncio
+
+from services.dispatcher.delivery.admission import Limits
+from services.dispatcher.delivery.ports import Busy, Claim, Receipt
+from services.dispatcher.delivery.traffic import Ends, Traffic
+from shared.contract.outcomes import AttemptOutcome
+from tests.support import claims
+
+DELIVERED = Receipt(AttemptOutcome.DELIVERED)
+
+
+@dataclass
+class Road:
+    """A destination's far end: sends to `slow` wait until the gate opens, `full` says busy."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    running: int = 0
+    most: int = 0
+    sent: list[Claim] = field(default_factory=list)
+    put_off: list[tuple[Claim, float]] = field(default_factory=list)
+
+    async def send(self, claim: Claim) -> Receipt | Busy:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        if claim.request.recipient == "slow":
+            await self.gate.wait()
+        self.running -= 1
+        return Busy(5.0) if claim.request.recipient == "full" else DELIVERED
+
+    def traffic(self, group: asyncio.TaskGroup, limits: Limits) -> Traffic:
+        ends = Ends(lambda claim, _receipt, _seconds: self.sent.append(claim), lambda *put: self.put_off.append(put))
+        return Traffic(group, limits, self.send, ends)
+
+
+@pytest_asyncio.fixture
+async def road() -> AsyncIterator[Road]:
+    opened = Road()
+    yield opened
+    opened.gate.set()
+
+
+LIMITS = Limits(in_flight=100, connections=3, wait_seconds=5.0)
+
+
+def to(name: str) -> Claim:
+    return claims.push("https://hooks.example/", recipient=name)
+
+
+async def turned() -> None:
+    """Let whatever can go on go on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_slow_destination_is_not_in_the_way_of_another(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, LIMITS)
+        for _ in range(5):
+            traffic.admit("slow", to("slow"), 10)
+        quick = to("quick")
+        traffic.admit("quick", quick, 10)
+        await turned()
+        assert road.sent == [quick]
+        road.gate.set()
+    assert len(road.sent) == 6
+
+
+async def test_no_more_is_sent_to_a_destination_at_a_time_than_it_bears(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, LIMITS)
+        for _ in range(20):
+            traffic.admit("slow", to("slow"), 20)
+        await turned()
+        road.gate.set()
+    assert (road.most, len(road.sent)) == (3, 20)
+
+
+async def test_what_waits_for_a_destination_that_is_full_is_put_off_with_it(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, LIMITS)
+        for _ in range(10):
+            traffic.admit("full", to("full"), 10)
+    assert road.sent == []
+    assert len(road.put_off) == 10
+    assert all(seconds >= 4.9 for _, seconds in road.put_off)
+    assert road.most <= 3, "after the first answer nobody asks it again"
+
+
+async def test_what_has_waited_too_long_is_put_off_while_sends_hang(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, Limits(100, 1, wait_seconds=0.05))
+        hanging, waiting = to("slow"), to("slow")
+        traffic.admit("slow", hanging, 2)
+        await turned()
+        traffic.admit("slow", waiting, 2)
+        async with asyncio.timeout(5):
+            while not road.put_off:
+                await asyncio.sleep(0.01)
+                traffic.sweep()
+        assert [claim for claim, _ in road.put_off] == [waiting]
+        road.gate.set()
+    assert road.sent == [hanging]
+
+
+async def test_what_has_not_begun_can_be_taken_back(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, LIMITS)
+        for _ in range(5):
+            traffic.admit("slow", to("slow"), 5)
+        await turned()
+        assert len(list(traffic.withdrawn())) == 2
+        road.gate.set()
+        await traffic.ended()
+        assert len(road.sent) == 3
