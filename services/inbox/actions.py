@@ -48,7 +48,7 @@ class Actions:
         """C5: complete at once, or say how the recipient shall."""
         told: Told | None = None
         async with tenant_transaction(self._pool, who.tenant) as connection:
-            item = await _item(connection, who, notification)
+            item = _found(await store.lock(connection, who, notification))
             verdict = items.completion(item, at_once=at_once)
             if verdict is Completion.REDIRECT and item.action_url:
                 return Redirect(item.action_url)
@@ -58,21 +58,22 @@ class Actions:
                 raise _not_now(item, verdict)
             importances = items.presented(await store.importances(connection, who.tenant))
             told = await _completed(connection, who, item, importances[item.importance].retention)
-            changed = await _item(connection, who, notification)
+            changed = _found(await store.item(connection, who, notification))
         self._tell(Action.COMPLETE, told)
         return items.seen(changed, importances)
 
     async def dismiss(self, who: Recipient, notification: UUID, *, dismissed: bool) -> Item:
         """C6: hide an item from this recipient's open ones, or bring it back; repeating it changes nothing."""
         async with tenant_transaction(self._pool, who.tenant) as connection:
-            item = await _item(connection, who, notification)
+            # Unlocked: an item that may be dismissed now never becomes one that may not.
+            item = _found(await store.item(connection, who, notification))
             if not items.may_dismiss(item):
                 raise ProblemError(
                     HTTPStatus.CONFLICT, "the item requires an action; it can be dismissed once that is complete"
                 )
             told = await _dismissed(connection, who, item, dismissed=dismissed)
             importances = await _importances(connection, who)
-            changed = await _item(connection, who, notification)
+            changed = _found(await store.item(connection, who, notification))
         self._tell(Action.DISMISS if dismissed else Action.UNDISMISS, told)
         return items.seen(changed, importances)
 
@@ -87,9 +88,8 @@ async def _importances(connection: Connection, who: Recipient) -> dict[Importanc
     return items.presented(await store.importances(connection, who.tenant))
 
 
-async def _item(connection: Connection, who: Recipient, notification: UUID) -> StoredItem:
+def _found(item: StoredItem | None) -> StoredItem:
     """C7: anyone but its recipients gets 404."""
-    item = await store.lock(connection, who, notification)
     if item is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such item in this inbox")
     return item

@@ -86,20 +86,28 @@ async def count(connection: Connection, recipient: Recipient) -> Count:
     return Count(row["open"], row["action_required"])
 
 
-# The notification is locked: of two who complete at once the second waits, and then sees who did.
-_LOCK = """
+_GET = """
 SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
   n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version
 FROM notifications n
 JOIN inbox_items i ON i.notification_id = n.id AND i.expires_on = n.expires_on AND i.tenant = n.tenant
 WHERE n.tenant = $1 AND n.id = $3 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
   AND (i.expires_at IS NULL OR i.expires_at > db_now())
-FOR UPDATE OF n
 """
 
 
+async def item(connection: Connection, recipient: Recipient, notification: UUID) -> StoredItem | None:
+    """A recipient's item; None when it is nobody's or another's."""
+    row = await connection.fetchrow(_GET, recipient.tenant, recipient.id, notification)
+    return None if row is None else _item(row)
+
+
+# Of two who complete at once the second waits, and then sees who did.
+_LOCK = _GET + "FOR UPDATE OF n"
+
+
 async def lock(connection: Connection, recipient: Recipient, notification: UUID) -> StoredItem | None:
-    """A recipient's item, held until the transaction ends; None when it is nobody's or another's."""
+    """As `item`, with its notification held until the transaction ends."""
     row = await connection.fetchrow(_LOCK, recipient.tenant, recipient.id, notification)
     return None if row is None else _item(row)
 

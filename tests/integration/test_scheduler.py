@@ -2,14 +2,16 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -30,23 +32,36 @@ from shared.kafka.lag import LagReader, open_lag_reader
 from shared.kafka.producer import Producer, open_producer
 from shared.postgres import outbox
 from shared.postgres.pool import Pool, open_pool, transaction
-from shared.runtime.settings import KafkaSettings
-from tests.support import databases, rows, waiting
+from tests.support import databases, rows
+from tests.support import topics as test_topics
 
 PUSH_URGENT = topics.deliveries(Channel.PUSH, Lane.URGENT)
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EMPTIED = ("schedules", "deliveries", "attempts", "notifications", "inbox_items", "dead_letters", "outbox", "bodies",
+           "importances", "positions")  # fmt: skip
+
+
 @dataclass
-class Stage:
-    """A scheduler's parts, the record as its owner sees it, and its metrics."""
+class House:
+    """What all tests of the module share: each begins with empty tables and looks only at what it produced."""
 
     pool: Pool
     producer: Producer
     lag: LagReader
     owner: asyncpg.Connection
     settings: Settings
+
+
+@dataclass
+class Stage(House):
+    """The house in one test, with metrics of its own; `begun` is where each partition ended before."""
+
     registry: CollectorRegistry
     metrics: Metrics
+    begun: dict[TopicPartition, int]
 
     def release(self) -> Release:
         return Release(self.pool, self.producer, self.metrics, self.settings)
@@ -55,37 +70,75 @@ class Stage:
         return Leases(self.pool, self.metrics, self.settings.model_copy(update={"lease_seconds": 1e-6, **changed}))
 
     async def produced(self, topic: str) -> list[bytes]:
-        """All values a topic holds, read by a group of its own; there must be one at least."""
-        kafka = KafkaSettings(kafka_bootstrap=self.settings.kafka_bootstrap, topic_prefix=self.settings.topic_prefix)
-        async with open_consumer(kafka, f"reader.{uuid.uuid4()}", [topic], 1_000) as consumer:
+        """All values that this test has put on a topic, acknowledged as they are."""
+        name = self.settings.topic(topic)
+        async with reading(self.settings) as client:
+            partitions = [partition for partition in self.begun if partition.topic == name]
+            client.assign(partitions)
+            for partition in partitions:
+                client.seek(partition, self.begun[partition])
+            ends = await client.end_offsets(partitions)
             seen: list[bytes] = []
-
-            async def some() -> bool:
-                seen.extend(record.value or b"" for record in (await consumer.batch(0.3)).records)
-                return bool(seen)
-
-            await waiting.until(some, 30, f"a record on {topic}")
-            while batch := (await consumer.batch(0.5)).records:
-                seen.extend(record.value or b"" for record in batch)
+            async with asyncio.timeout(30):
+                while [each for each in partitions if await client.position(each) < ends[each]]:
+                    fetched = await client.getmany(timeout_ms=200)
+                    seen += [record.value for records in fetched.values() for record in records]
             return seen
 
+    async def all_claimed(self) -> None:
+        """Commit for every sink that it has read its topics to their ends."""
+        for channel in (Channel.PUSH, Channel.EMAIL):
+            for lane in Lane:
+                group = self.settings.group(f"dispatcher.{channel}.{lane}")
+                name = self.settings.topic(topics.deliveries(channel, lane))
+                async with reading(self.settings, group) as client:
+                    partitions = [partition for partition in self.begun if partition.topic == name]
+                    client.assign(partitions)
+                    await client.commit(await client.end_offsets(partitions))
 
-@pytest_asyncio.fixture
-async def stage(database: databases.Database, kafka_settings: KafkaSettings) -> AsyncIterator[Stage]:
-    settings = Settings(
-        postgres_dsn=SecretStr(database.dsn("scheduler")),
-        kafka_bootstrap=kafka_settings.kafka_bootstrap,
-        topic_prefix=kafka_settings.topic_prefix,
-    )
-    registry = CollectorRegistry()
+
+@asynccontextmanager
+async def reading(settings: Settings, group: str | None = None) -> AsyncIterator[Any]:
+    client = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, group_id=group, enable_auto_commit=False)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(postgres_server: str, kafka_bootstrap: str) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(databases.cloned(postgres_server))
+        prefix = await stack.enter_async_context(test_topics.prefixed(kafka_bootstrap))
+        settings = Settings(
+            postgres_dsn=SecretStr(database.dsn("scheduler")), kafka_bootstrap=kafka_bootstrap, topic_prefix=prefix
+        )
+        await test_topics.create(settings)
         pool = await stack.enter_async_context(open_pool(settings, "test"))
         producer = await stack.enter_async_context(open_producer(settings))
         lag = await stack.enter_async_context(open_lag_reader(settings))
         owner = await rows.owner(database.owner)
         stack.push_async_callback(owner.close)
         await rows.tenant(owner)
-        yield Stage(pool, producer, lag, owner, settings, registry, Metrics(registry))
+        yield House(pool, producer, lag, owner, settings)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(house: House) -> Stage:
+    for table in EMPTIED:
+        await house.owner.execute(f"DELETE FROM {table}")  # noqa: S608
+    async with reading(house.settings) as client:
+        partitions = [
+            TopicPartition(house.settings.topic(topic.name), number)
+            for topic in topics.TOPICS
+            for number in range(min(topic.partitions, test_topics.PARTITIONS))
+        ]
+        begun = await client.end_offsets(partitions)
+    registry = CollectorRegistry()
+    shared = (house.pool, house.producer, house.lag, house.owner, house.settings)
+    return Stage(*shared, registry, Metrics(registry), begun)
 
 
 def later(due_in: timedelta, **changed: Any) -> messages.NotificationScheduled:
@@ -115,6 +168,7 @@ async def plan(stage: Stage, *sent: Record) -> None:
                 if batch.records:
                     await planning.store(batch)
                     await planning.store(batch)
+                    await consumer.commit(batch.positions)
 
 
 async def test_a_scheduled_notification_becomes_one_row_and_one_event(stage: Stage) -> None:
@@ -175,7 +229,7 @@ async def test_a_cancelled_schedule_is_not_produced(stage: Stage) -> None:
     await plan(stage, records.scheduled(later(timedelta(seconds=-1))))
     await stage.owner.execute("UPDATE schedules SET state = 'cancelled'")
     await stage.release().schedules()
-    assert await stage.owner.fetchval("SELECT released_until FROM schedules") is None
+    assert await stage.produced(topics.accepted(Lane.URGENT)) == []
 
 
 async def test_a_due_retry_is_produced_with_its_attempt_and_only_once(stage: Stage) -> None:
@@ -208,7 +262,7 @@ async def test_what_the_digest_has_just_produced_is_left_alone_for_its_release(s
     until = now + timedelta(seconds=stage.settings.release_seconds)
     await rows.delivery(stage.owner, await rows.notification(stage.owner), due_at=now, released_until=until)
     await stage.release().retries()
-    assert await stage.owner.fetchval("SELECT released_until FROM deliveries") == until
+    assert await stage.produced(PUSH_URGENT) == []
 
 
 async def test_two_replicas_release_every_retry_exactly_once(stage: Stage) -> None:
@@ -340,6 +394,7 @@ async def test_what_was_planned_and_never_claimed_is_produced_again_once(stage: 
     email = ids.delivery(rows.TENANT, notification["id"], "ada", ids.EMAIL)
     await rows.delivery(stage.owner, notification, id=email, endpoint="email", channel="email", state="sent")
     young, _ = await planned(stage, timedelta(seconds=5))
+    await stage.all_claimed()
     await look_through(stage)
     await look_through(stage)
     [value] = await stage.produced(PUSH_URGENT)
@@ -351,21 +406,15 @@ async def test_what_was_planned_and_never_claimed_is_produced_again_once(stage: 
 
 async def test_items_are_looked_at_only_once_their_lane_has_no_lag(stage: Stage) -> None:
     _, push = await planned(stage, timedelta(minutes=2))
+    await stage.all_claimed()
     await stage.producer.send(Record(PUSH_URGENT, b"k", b"still waiting"))
     await look_through(stage)
     assert await stage.produced(PUSH_URGENT) == [b"still waiting"]
 
-    async with open_consumer(stage.settings, "dispatcher.push.urgent", [PUSH_URGENT], 10) as sink:
-        batch = await waiting.until(lambda: _batch(sink.batch), 30, "the record")
-        await sink.commit(batch.positions)
-        await look_through(stage)
+    await stage.all_claimed()
+    await look_through(stage)
     produced = [value for value in await stage.produced(PUSH_URGENT) if value != b"still waiting"]
     assert [codec.decoded(value, messages.DeliveryRequested).id for value in produced] == [push]
-
-
-async def _batch(read: Callable[[], Any]) -> Any:
-    batch = await read()
-    return batch if batch.records else None
 
 
 async def test_the_oldest_delivery_under_way_is_a_gauge_by_lane_and_channel(stage: Stage) -> None:
