@@ -70,7 +70,8 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     sink: ports.Sink = await parts.stack.enter_async_context(opening(settings, clock))
     pool, beating = await parts.pool(lane), pulse.Pulse(slot.role)
     reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
-    claims = claim_store.ClaimStore(pool, slot, settings.lease_seconds, clock)
+    bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute)
+    claims = claim_store.ClaimStore(pool, slot, bounds, clock)
     store = outcome_store.OutcomeStore(pool, slot, clock)
     stages = delivery.Stages(
         reader.Reader(slot, reading, claims, beating),

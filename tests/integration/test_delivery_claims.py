@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from services.dispatcher.burial import PoisonLimitError
 from services.dispatcher.delivery.claims import Asked
 from services.dispatcher.delivery.ports import Mailbox, Webhook
 from shared.contract import records, topics
@@ -152,6 +153,15 @@ async def test_poison_is_buried_and_positions_are_noted_with_the_claim(push: Ben
     assert await push.owner.fetchval('SELECT original FROM dead_letters WHERE "offset" = 42') == b"not json"
     group = "SELECT \"offset\" FROM positions WHERE consumer_group = 'dispatcher.push.urgent' AND partition = 1"
     assert await push.owner.fetchval(group) == 43
+
+
+async def test_more_poison_than_plausible_stops_the_sink_and_claims_nothing(push: Bench) -> None:
+    request = push.request(await push.notification(), await push.endpoint(ADDRESS))
+    original = Record(topics.deliveries(Channel.PUSH, Lane.URGENT), b"key", b"not json")
+    letters = [dead_letters.of_record(original, (1, offset), "", Reason.UNDECODABLE, "not JSON") for offset in range(6)]
+    with pytest.raises(PoisonLimitError):
+        await push.claims.claim(Asked((request,), letters, ()))
+    assert await push.row(request.id) == {}
 
 
 async def test_a_mail_is_claimed_with_its_recipients_address(email: Bench) -> None:

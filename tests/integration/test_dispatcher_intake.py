@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.dispatcher.intake.burial import PoisonLimitError
+from services.dispatcher.burial import PoisonLimitError
 from shared.contract import topics
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel

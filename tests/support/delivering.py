@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import SecretStr
 
-from services.dispatcher.delivery.claim_store import Claimed, ClaimStore, Slot
+from services.dispatcher.delivery.claim_store import Bounds, Claimed, ClaimStore, Slot
 from services.dispatcher.delivery.claims import Asked
 from services.dispatcher.delivery.outcome_store import OutcomeStore
 from shared.clock import SystemClock
@@ -69,7 +69,7 @@ class Bench:
     @property
     def claims(self) -> ClaimStore:
         """Claims under this slot."""
-        return ClaimStore(self.pool, self.slot, LEASE_SECONDS, SystemClock())
+        return ClaimStore(self.pool, self.slot, Bounds(LEASE_SECONDS, poison_per_minute=5), SystemClock())
 
     @property
     def outcomes(self) -> OutcomeStore:

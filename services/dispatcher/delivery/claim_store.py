@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.dispatcher import burial
 from services.dispatcher.delivery import claims, events
 from services.dispatcher.delivery.claims import Asked
 from services.dispatcher.delivery.events import Ended
@@ -13,12 +14,12 @@ from shared.contract.importance import Lane
 from shared.contract.messages import DeliveryRequested
 from shared.contract.outcomes import Channel
 from shared.contract.records import Record
-from shared.postgres import dead_letters, outbox, positions
+from shared.postgres import outbox, positions
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
 
 _ASKED = """
-WITH asked AS (
+asked AS (
   SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
                        $8::integer[], $9::timestamptz[])
     AS a (id, expires_on, tenant, subject, subject_id, recipient, endpoint, attempt, accepted_at)
@@ -120,10 +121,9 @@ SELECT c.id, c.state, c.fence, j.reason, j.notices, j.class_name, j.holds, j.tar
 FROM claimed c JOIN judged j USING (id)
 """
 
-_CLAIM: dict[Channel, str] = {
-    Channel.PUSH: _ASKED + _JUDGED_PUSH + _CLAIMED,
-    Channel.EMAIL: _ASKED + _JUDGED_EMAIL + _CLAIMED,
-}
+_CLAIM_PUSH = "WITH" + _ASKED + _JUDGED_PUSH + _CLAIMED
+_CLAIM_EMAIL = "WITH" + _ASKED + _JUDGED_EMAIL + _CLAIMED
+_CLAIM = {Channel.PUSH: _CLAIM_PUSH, Channel.EMAIL: _CLAIM_EMAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,14 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a claim holds, and how many records a minute may be poison."""
+
+    lease_seconds: float
+    poison_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a batch came to: claims to send, deliveries that ended instead, poison buried.
 
@@ -167,10 +175,10 @@ class Claimed:
 class ClaimStore:
     """Claims deliveries for one slot."""
 
-    def __init__(self, pool: postgres.Pool, slot: Slot, lease_seconds: float, clock: Clock) -> None:
+    def __init__(self, pool: postgres.Pool, slot: Slot, bounds: Bounds, clock: Clock) -> None:
         self._pool = pool
         self._slot = slot
-        self._lease_seconds = lease_seconds
+        self._bounds = bounds
         self._clock = clock
 
     async def claim(self, asked: Asked) -> Claimed:
@@ -178,16 +186,20 @@ class ClaimStore:
 
         Poison is buried and the positions are noted in the same transaction. Running it again after a doubtful commit
         claims nothing twice.
+
+        Raises:
+            TransientError: PostgreSQL is away.
+            PoisonLimitError: more poison than plausible; nothing was claimed.
         """
         slot, columns = self._slot, _columns(asked.requests)
         async with postgres.transaction(self._pool) as connection:
             rows = await connection.fetch(
-                _CLAIM[slot.channel], *columns, slot.channel, slot.lane, slot.owner, self._lease_seconds
+                _CLAIM[slot.channel], *columns, slot.channel, slot.lane, slot.owner, self._bounds.lease_seconds
             )
             found, ended = claims.sorted_out(asked.requests, rows)
             records = [record for each in ended for record in events.told_of(each, self._clock.now())]
             records += [letter.record() for letter in asked.poison]
-            await dead_letters.bury(connection, asked.poison)
+            await burial.bury(connection, asked.poison, self._bounds.poison_per_minute)
             await positions.write(connection, slot.group, asked.positions)
             outbox_id = await outbox.add(connection, records)
         return Claimed(found, ended, asked.poison, records, outbox_id)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import asyncpg
 import structlog
 
-from services.dispatcher import handover
-from services.dispatcher.intake import burial, refusals, taking_in
+from services.dispatcher import burial, handover
+from services.dispatcher.intake import refusals, taking_in
 from services.dispatcher.intake.batches import Portion, collapsed, portions
 from services.dispatcher.intake.taking_in import Taken
 from services.dispatcher.metrics import Metrics

@@ -1,4 +1,4 @@
-"""Dead letters of intake, under a limit: a topic full of what nobody understands stops the service instead."""
+"""Dead letters of what the dispatcher reads, under a limit: a topic full of what nobody understands stops it."""
 
 from collections.abc import Sequence
 
