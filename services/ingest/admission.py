@@ -1,6 +1,6 @@
 """Valid requests on their way in: which identity they have, which lane they take, and when Kafka has them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,18 +33,11 @@ class Deduplication(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A valid request, who asks, and the id it has unless it is keyed."""
+    """A valid request, who asks, and the id of its notification."""
 
     valid: Valid
     caller: Caller
-    own_id: UUID
-
-    @property
-    def id(self) -> UUID:
-        """The notification id."""
-        if self.valid.key is None:
-            return self.own_id
-        return ids.keyed_notification(self.caller.tenant, *self.valid.key)
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +119,7 @@ class Admission:
         if away is not None and (valid.due_at is not None or valid.late):
             return away
         if valid.key is None:
-            return self._admitted(entrant, Identity(entrant.own_id, now), Deduplication.NONE)
+            return self._admitted(entrant, Identity(entrant.id, now), Deduplication.NONE)
         if away is not None and entrant.caller.door is Door.HTTP:
             self._metrics.deferred.inc()
         return self._admitted(entrant, Identity(entrant.id, now), Deduplication.DEFERRED)
@@ -160,6 +153,11 @@ class Admission:
         detail = {"schedule_id": scheduled.schedule_id, "due_at": scheduled.due_at.isoformat()}
         event = records.event("scheduled", message.tenant, message.notification_id, message.at, detail)
         return Admitted(identity, said, lane, (records.scheduled(scheduled), event), repeated)
+
+
+def entrant(valid: Valid, caller: Caller, own_id: Callable[[], UUID]) -> Entrant:
+    """A valid request with its id: by its key where it has one, else `own_id`."""
+    return Entrant(valid, caller, ids.keyed_notification(caller.tenant, *valid.key) if valid.key else own_id())
 
 
 def _claim(entrant: Entrant) -> Claim | None:

@@ -67,7 +67,8 @@ class RoutineLag:
         ends = Ends()
         while not stop.is_set():
             progress = await reader.progress(INTAKE_GROUP, [topics.accepted(Lane.ROUTINE)])
-            self._set(behind=ends.behind(progress, self._clock.monotonic()), problem=None)
+            problem = None if progress else "topics are missing; run `tocsin topics create`"
+            self._set(behind=ends.behind(progress, self._clock.monotonic()), problem=problem)
             await lifecycle.pause(stop, self._poll_seconds)
 
     def _set(self, *, behind: bool, problem: str | None) -> None:

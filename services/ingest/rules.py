@@ -1,5 +1,6 @@
 """What a request must keep to beyond the shape of its fields, and when it is due."""
 
+import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
 
 LONGEST_AHEAD = timedelta(days=3_653)
 """A schedule reaches at most ten years ahead; what is later is a mistake."""
+
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#]|\Z)")
+"""What nearly every link looks like; the others are taken apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ _RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
 
 
 def _is_web_address(link: str) -> bool:
+    if _PLAIN_ADDRESS.match(link):
+        return True
     try:
         parts = urllib.parse.urlsplit(link)
     except ValueError:

@@ -1,6 +1,7 @@
 """Ingest while Kafka or PostgreSQL is away, hangs and returns: what it accepts all the same, what it refuses."""
 
 import asyncio
+import json
 import os
 import pathlib
 import signal
@@ -222,3 +223,32 @@ async def test_two_replicas_agree_on_one_body_and_a_stopping_one_answers_what_it
 
 async def _more_than(found: set[str], count: int) -> bool:
     return len(found) > count
+
+
+async def test_more_than_it_can_hold_at_once_is_answered_503_and_those_inside_are_served(
+    database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
+) -> None:
+    async with door.ingest(database, kafka_settings, tmp_path, max_in_flight="1") as ingest:
+        begun, rest = asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            whole = json.dumps(door.body()).encode()
+            yield whole[:10]
+            begun.set()
+            await rest.wait()
+            yield whole[10:]
+
+        async def refused() -> bool:
+            status, retry_after, _ = await answer_of(ingest, door.body())
+            return status == 503 and retry_after is not None
+
+        url, headers = ingest.running.http + "/v1/notifications", {"Authorization": f"Bearer {ingest.key}"}
+        async with asyncio.TaskGroup() as group:
+            inside = group.create_task(ingest.http.post(url, data=slowly(), headers=headers).__aenter__())
+            await begun.wait()
+            await waiting.until(refused, 10, "503 while the only place is taken")
+            rest.set()
+        assert inside.result().status == 202
+        inside.result().release()
+        assert await ingest.metric("tocsin_http_overloaded_total") >= 1
+        await accepts_again(ingest)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from fastapi import Request, Response
 
-from services.ingest import acceptance, reading
+from services.ingest import acceptance, admission, reading
 from services.ingest.acceptance import Asked, Caller, Refused, Valid
 from services.ingest.admission import Admission, Admitted, Entrant, Verdict
 from services.ingest.doors import http_answers, http_requests
@@ -33,10 +33,10 @@ class HttpDoor:
     """Answers `POST /v1/notifications` and `POST /v1/notifications/batch`."""
 
     def __init__(
-        self, cache: SettingsCache, admission: Admission, metrics: Metrics, clock: Clock, max_in_flight: int
+        self, cache: SettingsCache, entry: Admission, metrics: Metrics, clock: Clock, max_in_flight: int
     ) -> None:
         self._cache = cache
-        self._admission = admission
+        self._admission = entry
         self._metrics = metrics
         self._clock = clock
         self._room = max_in_flight
@@ -138,7 +138,7 @@ class HttpDoor:
         if not key.allows_class(class_key):
             detail = f"this API key may not publish notifications of class {class_key}; it lacks publish:{class_key}"
             return Refused(Reason.FORBIDDEN, (FieldError(pointer="/class", code="forbidden", detail=detail),))
-        return Entrant(examined, Caller(key.tenant, key.id, Door.HTTP), ids.fresh())
+        return admission.entrant(examined, Caller(key.tenant, key.id, Door.HTTP), ids.fresh)
 
     def _refuse(self, refused: Refused, key: access.StoredKey) -> None:
         self._admission.count(Door.HTTP, refused)

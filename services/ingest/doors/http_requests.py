@@ -1,5 +1,6 @@
 """What an HTTP request brings: headers, a bounded body, the notifications of a batch."""
 
+import asyncio
 import urllib.parse
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,6 +17,8 @@ from shared.runtime.problems import ProblemError
 
 _KEY_HEADER = "idempotency-key"
 _ATTRIBUTE_PREFIX = "ce-"
+_BODY_SECONDS = 30.0
+"""Longer than any caller's line needs for 1 MiB; a caller that only pretends to send must not hold a place for ever."""
 
 
 def headers_of(request: Request) -> dict[str, str]:
@@ -73,13 +76,17 @@ async def body_of(request: Request) -> bytes:
     if size <= MAX_BODY_BYTES:
         size = 0
         try:
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY_BYTES:
-                    break
-                parts.append(part)
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > MAX_BODY_BYTES:
+                        break
+                    parts.append(part)
         except ClientDisconnect as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, "the connection ended within the body") from error
+        except TimeoutError as error:
+            detail = f"the body was not there within {_BODY_SECONDS:.0f} s; send it faster or less at once"
+            raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail) from error
     if size > MAX_BODY_BYTES:
         detail = f"the body has more than {MAX_BODY_BYTES:,} bytes; send less at once"
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, [field_error("too_large", detail)])

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord
 
-from services.ingest import acceptance
+from services.ingest import acceptance, admission
 from services.ingest.acceptance import Caller, Refused
 from services.ingest.admission import Admission, Admitted, Entrant
 from services.ingest.doors import topic_records
@@ -34,9 +34,9 @@ _EXAMINED_AT_ONCE = 25
 """HTTP requests get their turn after so many records."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
-    """A record and what has become of it; `subject` is the notification it asks for, or would have."""
+    """A record and what has become of it so far; `subject` is the notification it asks for, or would have."""
 
     arrived: Arrived
     tenant: str | None
@@ -65,11 +65,11 @@ class TopicDoor:
     """Turns batches of records into accepted notifications and answers."""
 
     def __init__(
-        self, settings: Settings, cache: SettingsCache, admission: Admission, answers: Answers, clock: Clock
+        self, settings: Settings, cache: SettingsCache, entry: Admission, answers: Answers, clock: Clock
     ) -> None:
         self._settings = settings
         self._cache = cache
-        self._admission = admission
+        self._admission = entry
         self._answers = answers
         self._clock = clock
 
@@ -79,7 +79,9 @@ class TopicDoor:
         Raises:
             TransientError: it could not be finished; the batch must be given again, and repeats are recognised.
         """
-        cases = await self._entered(await self._decided(await self._examined(batch.records)))
+        cases = await self._examined(batch.records)
+        await self._decide(cases)
+        await self._send([case for case in cases if isinstance(case.outcome, Admitted)])
         now = self._clock.now()
         await self._answers.send([
             topic_records.answer(case.arrived, case.outcome, case.tenant, case.subject, now)
@@ -107,34 +109,29 @@ class TopicDoor:
         tenant = headers.get("tenant", self._settings.single_tenant)
         if not tenant or not await self._cache.knows_tenant(tenant):
             return Case(arrived, None, arrived.own_id("", epoch), _unknown_tenant(tenant))
-        own_id = arrived.own_id(tenant, epoch)
         asked = topic_records.asked(arrived, headers)
         valid = asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
         if isinstance(valid, Refused):
-            return Case(arrived, tenant, own_id, valid)
-        entrant = Entrant(valid, Caller(tenant, OWNER, Door.TOPIC), own_id)
+            return Case(arrived, tenant, arrived.own_id(tenant, epoch), valid)
+        caller = Caller(tenant, OWNER, Door.TOPIC)
+        entrant = admission.entrant(valid, caller, lambda: arrived.own_id(tenant, epoch))
         return Case(arrived, tenant, entrant.id, entrant)
 
-    async def _decided(self, cases: Sequence[Case]) -> list[Case]:
+    async def _decide(self, cases: Sequence[Case]) -> None:
         verdicts = iter(
             await self._admission.decide([case.outcome for case in cases if isinstance(case.outcome, Entrant)])
         )
-        decided = []
         for case in cases:
-            outcome = next(verdicts) if isinstance(case.outcome, Entrant) else case.outcome
-            if isinstance(outcome, TransientError):
-                raise outcome
-            decided.append(replace(case, outcome=outcome))
-        return decided
+            if isinstance(case.outcome, Entrant):
+                verdict = next(verdicts)
+                if isinstance(verdict, TransientError):
+                    raise verdict
+                case.outcome = verdict
 
-    async def _entered(self, cases: Sequence[Case]) -> list[Case]:
-        refusals = iter(
-            await self._admission.send([case.outcome for case in cases if isinstance(case.outcome, Admitted)])
-        )
-        return [
-            replace(case, outcome=next(refusals) or case.outcome) if isinstance(case.outcome, Admitted) else case
-            for case in cases
-        ]
+    async def _send(self, cases: Sequence[Case]) -> None:
+        admitted = [case.outcome for case in cases if isinstance(case.outcome, Admitted)]
+        for case, refused in zip(cases, await self._admission.send(admitted), strict=True):
+            case.outcome = refused or case.outcome
 
     def _note(self, case: Case) -> None:
         if isinstance(case.outcome, Entrant):
