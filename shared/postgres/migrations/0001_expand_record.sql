@@ -322,28 +322,32 @@ CREATE INDEX bodies_keep ON bodies (keep_until);
 CREATE FUNCTION expiring_tables() RETURNS text[] LANGUAGE sql IMMUTABLE AS
   $$ SELECT ARRAY['notifications', 'inbox_items', 'deliveries', 'attempts', 'timeline', 'digests', 'dead_letters'] $$;
 
--- Makes the partitions of every day from today to `days_ahead` days on, and that of 'infinity'. A table that is made
+-- Makes what is missing of the partitions of one day, or of 'infinity'; returns how many it made. A table that is made
 -- alone and then attached takes no lock that readers or writers of the others would wait for.
-CREATE FUNCTION make_partitions(days_ahead integer) RETURNS integer
+CREATE FUNCTION make_partitions_of(day date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
   parent text;
-  day date;
   made integer := 0;
 BEGIN
   FOREACH parent IN ARRAY expiring_tables() LOOP
-    FOR day IN SELECT 'infinity'::date UNION ALL
-               SELECT (db_now() AT TIME ZONE 'UTC')::date + ahead FROM generate_series(0, days_ahead) AS ahead LOOP
-      IF to_regclass(partition_name(parent, day)) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition_name(parent, day), parent);
-        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%L)',
-                       parent, partition_name(parent, day), day);
-        made := made + 1;
-      END IF;
-    END LOOP;
+    IF to_regclass(partition_name(parent, day)) IS NULL THEN
+      EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition_name(parent, day), parent);
+      EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%L)', parent, partition_name(parent, day), day);
+      made := made + 1;
+    END IF;
   END LOOP;
   RETURN made;
 END $$;
+
+-- Makes the partitions of every day from today to `days_ahead` days on, and that of 'infinity', in one transaction.
+CREATE FUNCTION make_partitions(days_ahead integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT sum(make_partitions_of(day)) FROM (
+    SELECT 'infinity'::date AS day UNION ALL
+    SELECT (db_now() AT TIME ZONE 'UTC')::date + ahead FROM generate_series(0, days_ahead) AS ahead
+  ) AS days
+$$;
 
 CREATE FUNCTION partition_name(parent text, day date) RETURNS text LANGUAGE sql IMMUTABLE AS
   $$ SELECT parent || '_' || CASE WHEN day = 'infinity' THEN 'infinity' ELSE to_char(day, 'YYYYMMDD') END $$;
@@ -394,8 +398,8 @@ END $$;
 CREATE INDEX identities_expires ON identities (expires_on);
 SELECT make_partitions(40);
 
-REVOKE ALL ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days(), partition_days_ahead()
-  FROM PUBLIC;
+REVOKE ALL ON FUNCTION make_partitions_of(date), make_partitions(integer), drop_partition(text, date), expired_days(),
+  partition_days_ahead() FROM PUBLIC;
 
 -- Roles: one a service, owning nothing ------------------------------------------------------------------------------
 
@@ -436,7 +440,7 @@ GRANT SELECT, INSERT, UPDATE ON bodies TO tocsin_scheduler, tocsin_digest;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON identities, notifications, inbox_items, deliveries, attempts, timeline,
   digests, dead_letters, windows, schedules, fanouts, outbox, bodies TO tocsin_retention;
-GRANT EXECUTE ON FUNCTION make_partitions(integer), drop_partition(text, date), expired_days(), partition_days_ahead()
+GRANT EXECUTE ON FUNCTION make_partitions_of(date), drop_partition(text, date), expired_days(), partition_days_ahead()
   TO tocsin_retention;
 
 GRANT SELECT ON api_keys, properties, importances, classes, users TO tocsin_inbox;
