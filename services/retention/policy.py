@@ -35,6 +35,11 @@ def cutoffs(now: datetime) -> Cutoffs:
     return Cutoffs(now, now.astimezone(UTC).date(), now - FANOUT_KEPT, now - WINDOW_KEPT)
 
 
+def days_needed(today: date, days_ahead: int) -> list[date]:
+    """The days that must have partitions, the most urgent first."""
+    return [today + timedelta(days=ahead) for ahead in range(days_ahead + 1)]
+
+
 def behind_seconds(oldest_day: date | None, oldest_removal: datetime | None, now: datetime) -> float:
     """How long the oldest record that should be gone has been overdue; 0 when there is none.
 

@@ -11,7 +11,7 @@ from shared.postgres import pool as postgres
 from shared.postgres.pool import Connection, Pool
 
 _NOW = "SELECT db_now()"
-_MAKE_PARTITIONS = "SELECT make_partitions($1)"
+_MAKE_PARTITIONS = "SELECT make_partitions_of($1)"
 _DAYS_AHEAD = "SELECT partition_days_ahead()"
 _EXPIRED_DAYS = "SELECT day FROM expired_days() AS day ORDER BY day"
 _DROP_PARTITION = "SELECT drop_partition($1, $2)"
@@ -49,10 +49,10 @@ class Store:
             now: datetime = await self.pool.fetchval(_NOW)
         return now
 
-    async def make_partitions(self, days_ahead: int) -> int:
-        """Make what is missing of the partitions up to so many days ahead; returns how many were made."""
+    async def make_partitions_of(self, day: date) -> int:
+        """Make what is missing of a day's partitions; returns how many were made."""
         with postgres.transient_when_away():
-            made: int = await self.pool.fetchval(_MAKE_PARTITIONS, days_ahead)
+            made: int = await self.pool.fetchval(_MAKE_PARTITIONS, day)
         return made
 
     async def partition_days_ahead(self) -> int:

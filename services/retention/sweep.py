@@ -42,10 +42,11 @@ class Sweep:
         """Everything once, in batches; returns early between two batches when `stop` is set.
 
         A step that has to wait does not keep the next ones waiting: a backup holds every table against being changed.
+        What is needed tomorrow comes first, what is needed in a month last.
         """
         now = await self.store.cutoff_time()
         waiting: list[TransientError] = []
-        for step in (self._make_partitions, self._end_days, self._remove_undated, self._sweep_all):
+        for step in (self._make_near, self._end_days, self._remove_undated, self._sweep_all, self._make_ahead):
             try:
                 await step(now, stop)
             except TransientError as error:
@@ -53,10 +54,21 @@ class Sweep:
         if waiting:
             raise waiting[0]
 
-    async def _make_partitions(self, _now: datetime, _stop: asyncio.Event) -> None:
-        made = await self.store.make_partitions(self.settings.partition_days_ahead)
-        if made:
-            _log.info("partitions_made", partitions=made)
+    async def _make_near(self, now: datetime, stop: asyncio.Event) -> None:
+        await self._make_partitions(1, now, stop)
+
+    async def _make_ahead(self, now: datetime, stop: asyncio.Event) -> None:
+        await self._make_partitions(self.settings.partition_days_ahead, now, stop)
+
+    async def _make_partitions(self, days_ahead: int, now: datetime, stop: asyncio.Event) -> None:
+        """A transaction a day, so that what is done stays done."""
+        if await self.store.partition_days_ahead() >= days_ahead:
+            return
+        made = 0
+        for day in policy.days_needed(policy.cutoffs(now).today, days_ahead):
+            if not stop.is_set():
+                made += await self.store.make_partitions_of(day)
+        _log.info("partitions_made", partitions=made, days_ahead=days_ahead)
 
     async def _end_days(self, now: datetime, stop: asyncio.Event) -> None:
         """Fan-outs first: nobody must write another recipient of a day that is going."""
