@@ -156,9 +156,16 @@ def lifetime_of(
         ends = expires_at if ends is None else min(ends, expires_at)
     if ends is None:
         return Lifetime(NEVER, None, None), NEVER
-    last_day = max(ends, now).astimezone(UTC).date()
-    identity_until = last_day + timedelta(days=IDENTITY_DAYS)
-    far = last_day > now.astimezone(UTC).date() + timedelta(days=PARTITIONED_DAYS)
+    last_day = _utc_day(max(ends, now))
+    identity_until = last_day + min(timedelta(days=IDENTITY_DAYS), NEVER - last_day)
+    far = last_day > _utc_day(now) + timedelta(days=PARTITIONED_DAYS)
     if requires_action or far:
         return Lifetime(NEVER, ends, ends), identity_until
     return Lifetime(last_day, ends, None), identity_until
+
+
+def _utc_day(moment: datetime) -> date:
+    try:
+        return moment.astimezone(UTC).date()
+    except OverflowError:  # the last hours of the year 9999, west of Greenwich
+        return NEVER

@@ -1,5 +1,6 @@
 """What intake and fan-out both write: inbox items, what is skipped, digest windows and the timeline."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -130,7 +131,10 @@ async def insert_timeline(connection: Connection, moments: Iterable[Moment]) -> 
 
 def json_text(value: Any) -> str:
     """A value as text: within an array of jsonb, asyncpg would take a list for one more dimension."""
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer beyond 64 bits, which jsonb keeps
+        return json.dumps(value)
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

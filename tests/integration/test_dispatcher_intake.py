@@ -243,14 +243,16 @@ async def test_poison_is_buried_with_its_bytes_and_holds_up_nothing(bench: intak
     poison = Record(topics.accepted(Lane.ROUTINE), b"k", b"{not json")
     wrong = Record(topics.accepted(Lane.ROUTINE), b"k", b'{"type": "tocsin.inbox.changed.v1", "id": 3}')
     unwritable = accepted("u0", name="a \x00 within")
-    await bench.take_in(poison, accepted("u0"), unwritable, wrong, accepted("u1"))
+    hashed = accepted("u0", payload_hash="not hexadecimal")
+    large = accepted("u1", options={"number": 2**70}, expires_at=datetime(9999, 12, 31, tzinfo=UTC))
+    await bench.take_in(poison, accepted("u0"), unwritable, wrong, hashed, large)
     letters = await bench.rows("SELECT reason, original, topic FROM dead_letters ORDER BY reason")
-    assert [letter[0] for letter in letters] == ["invalid", "undecodable", "undecodable"]
+    assert [letter[0] for letter in letters] == ["invalid", *["undecodable"] * 3]
     assert {letter[2] for letter in letters} == {"notifications.accepted.routine"}
     assert b"{not json" in {letter[1] for letter in letters}
     assert sorted(await bench.rows("SELECT recipient FROM inbox_items")) == [("u0",), ("u1",)]
-    assert len(await intake.everything(bench.kafka, topics.DEAD_LETTERS)) == 3
-    assert bench.counted("tocsin_dead_letters_total", reason="undecodable") == 2
+    assert len(await intake.everything(bench.kafka, topics.DEAD_LETTERS)) == 4
+    assert bench.counted("tocsin_dead_letters_total", reason="undecodable") == 3
 
 
 async def test_a_topic_full_of_poison_stops_the_service_instead_of_being_thrown_away(bench: intake.Bench) -> None:

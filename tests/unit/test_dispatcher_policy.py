@@ -1,6 +1,6 @@
 """What a notification may do, how long it lives, and what is dropped before anybody is looked at."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -64,6 +64,7 @@ def test_an_importance_without_send_tells_only_the_inbox_unless_the_tenant_says_
 
 AFTER_A_WEEK = NOW + timedelta(days=7)
 SOON = NOW + timedelta(hours=1)
+LAST = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-11)))
 FAR = NOW + timedelta(days=60)
 
 
@@ -79,6 +80,8 @@ FAR = NOW + timedelta(days=60)
         pytest.param(7, {"requires_action": True}, Lifetime(NEVER, None, None), NEVER, id="an open action"),
         pytest.param(7, {"requires_action": True, "expires_at": SOON}, Lifetime(NEVER, SOON, SOON), date(2026, 11, 30),
                      id="an open action with an end of its own"),
+        pytest.param(7, {"requires_action": True, "expires_at": LAST}, Lifetime(NEVER, LAST, LAST), NEVER,
+                     id="an open action until the end of time"),
         pytest.param(7, {"expires_at": NOW - timedelta(days=9)},
                      Lifetime(date(2026, 11, 22), NOW - timedelta(days=9), None), date(2026, 11, 29),
                      id="past its end: a day that has a partition"),

@@ -25,8 +25,10 @@ def read(batch: Iterable[RawRecord], topic: str) -> tuple[list[Accepted], list[D
     poison: list[DeadLetter] = []
     for raw in batch:
         try:
-            accepted.append(Accepted(codec.decoded(raw.value, NotificationAccepted), raw))
-        except codec.UndecodableError as error:
+            message = codec.decoded(raw.value, NotificationAccepted)
+            bytes.fromhex(message.payload_hash or "")
+            accepted.append(Accepted(message, raw))
+        except ValueError as error:
             poison.append(letter(raw, topic, Reason.UNDECODABLE, str(error)))
     return accepted, poison
 
