@@ -48,7 +48,7 @@ Assembly = Callable[[Parts], Awaitable[Loops]]
 async def intake_loops(parts: Parts, lane: Lane) -> Loops:
     """Role `intake.<lane>`: what was accepted becomes rows and deliveries."""
     settings, group = parts.settings, intake.group(lane)
-    taking_in = intake.Intake(lane, await parts.pool(lane), parts.producer, parts.metrics, _rules(settings))
+    taking_in = intake.Intake(lane, await parts.pool(lane), parts, _rules(settings))
     reading = await parts.consumer(group, topics.accepted(lane), settings.intake_batch_notifications)
     return {f"intake.{lane}": partial(consumer.consume, reading, taking_in.work)}
 

@@ -2,23 +2,20 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from services.dispatcher.fanout.backlog import Backlog
 from services.dispatcher.fanout.loop import Spreading
-from services.dispatcher.parts import Parts
-from services.dispatcher.settings import Settings
 from shared.contract import topics
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel
 from shared.kafka.lag import open_lag_reader
-from shared.runtime import health
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake, roles, waiting
 from tests.support.databases import Database
@@ -38,16 +35,8 @@ async def spreading(
     bench: intake.Bench, instance: str = "one", most_waiting: int = 100_000
 ) -> AsyncIterator[Spreading]:
     """A worker of the lane bulk that takes its turns when told."""
-    settings = Settings(
-        kafka_bootstrap=bench.kafka.kafka_bootstrap,
-        topic_prefix=bench.kafka.topic_prefix,
-        postgres_dsn=SecretStr(bench.database.dsn("dispatcher")),
-    )
-    async with contextlib.AsyncExitStack() as stack:
-        reader = await stack.enter_async_context(open_lag_reader(bench.kafka))
-        parts = Parts(
-            settings, instance, bench.metrics, health.Health(), bench.producer, {}, stack, asyncio.Event()
-        )  # fmt: skip
+    async with open_lag_reader(bench.kafka) as reader:
+        parts = dataclasses.replace(bench.parts, instance=instance)
         yield Spreading(Lane.BULK, bench.pool, Backlog(reader, Lane.BULK, most_waiting), parts)
 
 

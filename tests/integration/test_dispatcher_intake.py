@@ -14,6 +14,7 @@ from shared.contract import topics
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel
 from shared.contract.records import Record
+from shared.errors import TransientError
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake
 from tests.support.databases import Database
@@ -274,3 +275,11 @@ async def test_very_many_recipients_are_left_to_fan_out(bench: intake.Bench) -> 
     assert {event["id"] for event in await bench.written(topics.EVENTS)} == {
         event["id"] for event in (await bench.written(topics.EVENTS))[:1]
     }
+
+
+async def test_a_stop_leaves_the_rest_of_a_batch_to_whoever_reads_next(bench: intake.Bench) -> None:
+    bench.parts.stop.set()
+    with pytest.raises(TransientError, match="stops"):
+        await bench.take_in(accepted("u0"))
+    bench.parts.stop.clear()
+    assert await bench.rows("SELECT 1 FROM positions") == []

@@ -15,15 +15,18 @@ from pydantic import SecretStr
 
 from services.dispatcher.intake import loop
 from services.dispatcher.metrics import Metrics
+from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
+from services.dispatcher.settings import Settings
 from shared.contract import records, topics
 from shared.contract.importance import Lane
 from shared.contract.messages import NotificationAccepted
 from shared.contract.records import Record
 from shared.kafka.consumer import Consumer, open_consumer
-from shared.kafka.producer import Producer, open_producer
+from shared.kafka.producer import open_producer
 from shared.postgres.pool import Pool, open_pool
-from shared.runtime.settings import KafkaSettings, PostgresSettings
+from shared.runtime import health
+from shared.runtime.settings import KafkaSettings
 from tests.support.databases import Database
 from tests.support.notifications import TENANT
 
@@ -40,14 +43,13 @@ class Bench:
     kafka: KafkaSettings
     database: Database
     pool: Pool
-    producer: Producer
+    parts: Parts
     consumer: Consumer
     intake: loop.Intake
-    metrics: Metrics
 
     async def send(self, *messages: NotificationAccepted | Record) -> None:
         """Put notifications, or records as they are, on the lane's topic."""
-        await self.producer.send_all(
+        await self.parts.producer.send_all(
             [message if isinstance(message, Record) else records.accepted(message) for message in messages]
         )
 
@@ -73,7 +75,7 @@ class Bench:
 
     def counted(self, name: str, **labels: str) -> float:
         """The value of a metric."""
-        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self.parts.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 @contextlib.asynccontextmanager
@@ -89,15 +91,18 @@ async def connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
 @contextlib.asynccontextmanager
 async def opened(kafka: KafkaSettings, database: Database, group: str = "") -> AsyncIterator[Bench]:
     """A bench with what it stands on; another `group` leaves the lane's own to a process."""
-    dsn = PostgresSettings(postgres_dsn=SecretStr(database.dsn("dispatcher")))
-    metrics = Metrics(CollectorRegistry())
-    async with (
-        open_pool(dsn, "test") as pool,
-        open_producer(kafka) as producer,
-        open_consumer(kafka, group or loop.group(Lane.ROUTINE), [topics.accepted(Lane.ROUTINE)], 500) as consumer,
-    ):
-        intake = loop.Intake(Lane.ROUTINE, pool, producer, metrics, RULES)
-        yield Bench(kafka, database, pool, producer, consumer, intake, metrics)
+    dsn = SecretStr(database.dsn("dispatcher"))
+    settings = Settings(kafka_bootstrap=kafka.kafka_bootstrap, topic_prefix=kafka.topic_prefix, postgres_dsn=dsn)
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings, "test"))
+        producer = await stack.enter_async_context(open_producer(kafka))
+        consumer = await stack.enter_async_context(
+            open_consumer(kafka, group or loop.group(Lane.ROUTINE), [topics.accepted(Lane.ROUTINE)], 500)
+        )
+        parts = Parts(
+            settings, "one", Metrics(CollectorRegistry()), health.Health(), producer, {}, stack, asyncio.Event()
+        )  # fmt: skip
+        yield Bench(kafka, database, pool, parts, consumer, loop.Intake(Lane.ROUTINE, pool, parts, RULES))
 
 
 async def everything(kafka: KafkaSettings, topic: str) -> list[bytes]:

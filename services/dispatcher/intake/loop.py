@@ -9,15 +9,15 @@ from services.dispatcher import burial, handover
 from services.dispatcher.intake import refusals, taking_in
 from services.dispatcher.intake.batches import Portion, collapsed, portions
 from services.dispatcher.intake.taking_in import Taken
-from services.dispatcher.metrics import Metrics
+from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
 from shared.contract import topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
+from shared.errors import TransientError
 from shared.failpoint import failpoint
 from shared.kafka.consumer import Batch, Position
-from shared.kafka.producer import Producer
 from shared.postgres import bodies, dead_letters, positions
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
@@ -36,19 +36,20 @@ def group(lane: Lane) -> str:
 class Intake:
     """Takes in batches of one lane."""
 
-    def __init__(self, lane: Lane, pool: postgres.Pool, producer: Producer, metrics: Metrics, rules: Rules) -> None:
+    def __init__(self, lane: Lane, pool: postgres.Pool, parts: Parts, rules: Rules) -> None:
         self._lane = lane
         self._topic = topics.accepted(lane)
         self._pool = pool
-        self._producer = producer
-        self._metrics = metrics
+        self._producer = parts.producer
+        self._metrics = parts.metrics
+        self._stop = parts.stop
         self._rules = rules
 
     async def work(self, batch: Batch) -> None:
         """Take a batch in; returns when it is committed and what follows from it is acknowledged.
 
         Raises:
-            TransientError: PostgreSQL or Kafka is away; the batch is safe to repeat.
+            TransientError: PostgreSQL or Kafka is away, or the service stops; the batch is safe to repeat.
             PoisonLimitError: too much of the topic cannot be read.
         """
         accepted, poison = refusals.read(batch.records, self._topic)
@@ -61,6 +62,8 @@ class Intake:
         if poison or not parts:
             await self._bury(poison, () if parts else batch.positions)
         for number, portion in enumerate(parts, 1):
+            if self._stop.is_set():
+                raise TransientError("the service stops; what is left of the batch comes again", Reason.INTERNAL)
             # The positions go with the last: they may be behind what is durable, never ahead of it.
             await self._take_in(portion, batch.positions if number == len(parts) else ())
 
