@@ -141,7 +141,7 @@ async def test_a_dry_run_only_counts(console: Console) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"ids": [str(uuid.uuid4())], "reason": "x"}, {"ids": []}, {"reason": "x", "rate_per_second": 0}],
+    [{}, {"ids": [str(uuid.UUID(int=7))], "reason": "x"}, {"ids": []}, {"reason": "x", "rate_per_second": 0}],
     ids=str,
 )
 async def test_what_to_redrive_is_named_in_exactly_one_way(console: Console, body: dict[str, Any]) -> None:
