@@ -53,7 +53,9 @@ class FeatureWatch:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember how each form of a test ended: a skip speaks in the setup already."""
         if report.when == "call" or not report.passed:
-            self._outcomes.setdefault(report.nodeid.split("[")[0], set()).add(report.outcome)
+            # What follows the name: the parameters, and with xdist's groups "@" and the group.
+            test = re.split(r"[\[@]", report.nodeid)[0]
+            self._outcomes.setdefault(test, set()).add(report.outcome)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a run that was green although a feature's test was skipped or deselected."""
