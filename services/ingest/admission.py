@@ -19,6 +19,7 @@ from shared.contract.importance import Lane, lane_of
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
 from shared.contract.records import Record
+from shared.contract.requests import NotificationRequest
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 
@@ -144,8 +145,7 @@ class Admission:
         self, entrant: Entrant, identity: Identity, said: Deduplication, *, repeated: bool = False
     ) -> Admitted:
         request = entrant.valid.request
-        share = self._shares.add(entrant.caller.tenant, len(request.recipients), self._clock.monotonic())
-        lane = lanes.lane_for(request.importance, share, routine_is_behind=self._lag.behind)
+        lane = self._lane(request, entrant.caller.tenant)
         message = acceptance.accepted(entrant.valid, entrant.caller, identity, lane)
         if entrant.valid.due_at is None:
             return Admitted(identity, said, lane, (records.accepted(message),), repeated)
@@ -153,6 +153,13 @@ class Admission:
         detail = {"schedule_id": scheduled.schedule_id, "due_at": scheduled.due_at.isoformat()}
         event = records.event("scheduled", message.tenant, message.notification_id, message.at, detail)
         return Admitted(identity, said, lane, (records.scheduled(scheduled), event), repeated)
+
+    def _lane(self, request: NotificationRequest, tenant: str) -> Lane:
+        """Urgent work is not counted: a tenant's alarms must not move its routine notifications to bulk."""
+        if lane_of(request.importance) is Lane.URGENT:
+            return Lane.URGENT
+        share = self._shares.add(tenant, len(request.recipients), self._clock.monotonic())
+        return lanes.lane_for(request.importance, share, routine_is_behind=self._lag.behind)
 
 
 def entrant(valid: Valid, caller: Caller, own_id: Callable[[], UUID]) -> Entrant:

@@ -11,7 +11,7 @@ from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
 
 LONGEST_AHEAD = timedelta(days=3_653)
-"""A schedule reaches at most ten years ahead; what is later is a mistake."""
+"""A schedule or an end reaches at most ten years ahead; what is later is a mistake."""
 
 _PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#]|\Z)")
 """What nearly every link looks like; the others are taken apart."""
@@ -43,6 +43,10 @@ def findings(request: NotificationRequest, now: datetime) -> Findings:
             errors.append(_error("/schedule/timezone", "no_instant", str(error)))
     if due_at is not None and due_at > now + LONGEST_AHEAD:
         errors.append(_error("/schedule/local", "too_far", "is more than ten years ahead; choose an earlier time"))
+    if request.expires_at is not None and request.expires_at > now + LONGEST_AHEAD:
+        errors.append(
+            _error("/expires_at", "too_far", "is more than ten years ahead; leave it out to keep the default")
+        )
     return Findings(due_at, tuple(errors), tuple(_late(request, due_at, now)))
 
 

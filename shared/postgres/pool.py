@@ -13,6 +13,10 @@ from shared.runtime import lifecycle
 from shared.runtime.settings import PostgresSettings
 
 _CLOSE_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+"""A server that takes no connection for this long is away; asyncpg's own limit of a minute outlasts a drain."""
+
+_ACQUIRE_SECONDS = 10.0
 
 if TYPE_CHECKING:  # asyncpg's classes are generic only in their stubs
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -55,6 +59,7 @@ async def open_pool(settings: PostgresSettings, application: str, min_size: int 
             settings.postgres_dsn.get_secret_value(),
             min_size=min_size,
             max_size=settings.postgres_pool_size,
+            timeout=_CONNECT_SECONDS,
             command_timeout=settings.postgres_timeout_seconds,
             init=_prepared,
             server_settings={
@@ -104,7 +109,7 @@ def transient_when_away() -> Iterator[None]:
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """A connection inside one transaction; raises TransientError while PostgreSQL is away."""
     with transient_when_away():
-        async with pool.acquire() as connection, connection.transaction():
+        async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection, connection.transaction():
             yield connection
 
 

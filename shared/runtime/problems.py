@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -13,6 +14,8 @@ from starlette.exceptions import HTTPException
 from shared.contract import field_errors
 from shared.contract.messages import FieldError
 from shared.errors import TransientError
+
+_log = structlog.get_logger()
 
 
 class ProblemError(Exception):
@@ -74,3 +77,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
         return answer(ProblemError(HTTPStatus(error.status_code), str(error.detail)))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:
+        _log.error("request_failed_unforeseen", error_type=type(error).__name__, exc_info=error)
+        detail = "something unforeseen went wrong here and was logged; try again, and report it if it stays"
+        return answer(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))

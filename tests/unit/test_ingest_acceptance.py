@@ -73,6 +73,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(channels=["sms"]), {("/channels/0", "enum"), ("/channels", "too_short")}, id="channel"),
         pytest.param(body(channels=[]), {("/channels", "too_short")}, id="no channel"),
         pytest.param(body(expires_at="2026-11-22T19:59:59Z"), {("/expires_at", "past")}, id="past expires_at"),
+        pytest.param(body(expires_at="9999-12-31T23:59:59-05:00"), {("/expires_at", "too_far")}, id="end of time"),
         pytest.param(body(expires_at="2027-01-01T00:00:00"), {("/expires_at", "timezone_aware")}, id="no zone"),
         pytest.param(body(expires_at=1_900_000_000), {("/expires_at", "datetime_type")}, id="number for a time"),
         pytest.param(body(action_url="javascript:alert(1)"), {("/action_url", "url")}, id="script address"),
