@@ -82,14 +82,17 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
         beating,
     )
     parts.health.live[f"loop.{slot.role}"] = beating.missing
-    return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink.connections)).run}
+    return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink)).run}
 
 
-def _delivery_rules(settings: Settings, connections: int) -> delivery.Rules:
+def _delivery_rules(settings: Settings, sink: ports.Sink) -> delivery.Rules:
     backoff = Backoff(settings.retry_first_seconds, settings.retry_longest_seconds)
+    # With nobody behind to get past it, a destination may be waited for as long as the lease allows.
+    longest = settings.lease_seconds - 2 * settings.send_timeout_seconds
+    wait_seconds = longest if sink.single else settings.wait_for_destination_seconds
     return delivery.Rules(
         outcomes.Policy(settings.max_attempts, backoff),
-        admission.Limits(settings.in_flight, connections, settings.wait_for_destination_seconds),
+        admission.Limits(settings.in_flight, sink.connections, wait_seconds),
         settings.claim_batch,
     )
 

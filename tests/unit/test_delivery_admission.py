@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.dispatcher.delivery.admission import Limits, Load, Speed, admits
+from services.dispatcher.delivery.admission import Limits, Load, Speed, admits, crowded
 
 LIMITS = Limits(in_flight=2_000, connections=64, wait_seconds=5.0)
 
@@ -67,3 +67,24 @@ def test_what_is_put_off_comes_after_the_pause_of_a_busy_destination() -> None:
     known = Speed()
     known.refused(now=100.0, seconds=30.0)
     assert known.turn(now=101.0, connections=4) == pytest.approx(29.0)
+
+
+CROWDS = [
+    ("an_empty_queue_takes_any_batch", Load(0, 4, 4, oldest_seconds=10), Speed(), False),
+    ("a_quick_one_takes_more", Load(1_000, 4, 1_004), speed(0.01), False),
+    ("a_queue_that_would_take_too_long_catches_up_first", Load(100, 4, 104), speed(0.6), True),
+]
+
+
+@pytest.mark.parametrize(
+    ("load", "known", "is_crowded"), [case[1:] for case in CROWDS], ids=[case[0] for case in CROWDS]
+)
+def test_the_only_destination_catches_up_before_more_is_read(load: Load, known: Speed, *, is_crowded: bool) -> None:
+    assert crowded(load, known, Limits(2_000, 4, wait_seconds=30.0), more=500, now=100.0) is is_crowded
+
+
+def test_nothing_is_read_for_the_only_destination_while_it_is_busy() -> None:
+    known = Speed()
+    known.refused(now=100.0, seconds=5.0)
+    assert crowded(Load(0, 0, 0), known, LIMITS, more=1, now=104.0)
+    assert not crowded(Load(0, 0, 0), known, LIMITS, more=1, now=106.0)

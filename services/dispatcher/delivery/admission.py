@@ -76,3 +76,14 @@ def admits(load: Load, speed: Speed, limits: Limits, now: float) -> bool:
     if expected > _SLOW_SECONDS and load.waiting + load.running > limits.in_flight - load.held:
         return False
     return load.waiting * expected <= limits.wait_seconds * limits.connections
+
+
+def crowded(load: Load, speed: Speed, limits: Limits, more: int, now: float) -> bool:
+    """Whether the only destination should be left to catch up before `more` deliveries are read for it.
+
+    An empty queue takes any number: what turns out to wait too long is put off then.
+    """
+    if now < speed.busy_until:
+        return True
+    expected = max(speed.send_seconds, load.oldest_seconds)
+    return load.waiting > 0 and (load.waiting + more) * expected > limits.wait_seconds * limits.connections

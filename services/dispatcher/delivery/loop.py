@@ -96,12 +96,17 @@ class DeliveryLoop:
     async def _room(self, traffic: Traffic, stop: asyncio.Event) -> bool:
         """Wait until a whole batch fits in; False once `stop` is set."""
         self._look(traffic)
-        while not stop.is_set() and self._held + self._rules.batch > self._rules.limits.in_flight:
+        while not stop.is_set() and self._full(traffic):
             self._freed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), _LOOK_SECONDS)
             self._look(traffic)
         return not stop.is_set()
+
+    def _full(self, traffic: Traffic) -> bool:
+        if self._held + self._rules.batch > self._rules.limits.in_flight:
+            return True
+        return self._stages.sink.single and traffic.crowded(self._rules.batch)
 
     def _look(self, traffic: Traffic) -> None:
         self._stages.pulse.beat()

@@ -93,9 +93,11 @@ class Busy:
 class Sink(Protocol):
     """A channel's way out."""
 
-    @property
-    def connections(self) -> int:
-        """How many sends to one destination may be under way at a time."""
+    connections: int
+    """How many sends to one destination may be under way at a time."""
+
+    single: bool
+    """Whether all deliveries have one destination; then reading waits for it, since there is nobody to get past it."""
 
     def destination(self, claim: Claim) -> str:
         """Whose slowness this delivery would suffer: the host it goes to."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from services.dispatcher.delivery.admission import Limits, Load, Speed, admits
+from services.dispatcher.delivery.admission import Limits, Load, Speed, admits, crowded
 from services.dispatcher.delivery.ports import Busy, Claim, Receipt
 
 _REMEMBERED = 10_000
@@ -65,6 +65,14 @@ class Traffic:
             sender = self._group.create_task(self._sending(destination))
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
+
+    def crowded(self, more: int) -> bool:
+        """Whether a destination should catch up before so many more are read."""
+        now = asyncio.get_running_loop().time()
+        return any(
+            crowded(destination.load(0, now), destination.speed, self._limits, more, now)
+            for destination in self._destinations.values()
+        )
 
     def sweep(self) -> None:
         """Put off what has waited too long behind sends that take their time."""

@@ -22,6 +22,8 @@ from shared.contract.outcomes import AttemptOutcome, Reason
 class MailSink:
     """Sends mail through the configured relay, one command at a time on each of a few connections."""
 
+    single = True
+
     def __init__(self, connections: smtp.Connections, settings: Settings, clock: Clock) -> None:
         self._open = connections
         self._clock = clock

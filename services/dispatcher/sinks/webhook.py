@@ -31,6 +31,8 @@ _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus
 class WebhookSink:
     """Sends notifications to push endpoints of kind webhook."""
 
+    single = False
+
     def __init__(self, http: aiohttp.ClientSession, policy: Policy, clock: Clock, connections: int) -> None:
         self._http = http
         self._clock = clock
