@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXIT ?=
 NAME ?= whole
 SECONDS ?= 20
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: help run test check bench lock format generate clean
 

@@ -1,4 +1,4 @@
-"""One running system for all end-to-end tests, started as a user starts it and seen only from outside."""
+"""One running system for the end-to-end tests of a file, started as a user starts it and seen only from outside."""
 
 from collections.abc import AsyncIterator
 
@@ -17,9 +17,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def system() -> AsyncIterator[trial.Trial]:
-    """The system, with `user-0`… having an address and a webhook each."""
+    """The system of one file, with `user-0`… having an address and a webhook each; ended before the next one."""
     async with trial.started() as running:
         await running.populate(USERS)
         yield running
