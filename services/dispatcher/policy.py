@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from shared.contract import known_options
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions, Lane
 from shared.contract.messages import NEVER, NotificationAccepted
 from shared.contract.outcomes import Channel, EmailPlan
@@ -17,7 +18,6 @@ PARTITIONED_DAYS = 35
 IDENTITY_DAYS = 7
 """An identity outlives its notification by this much, so that deduplication outlives the record."""
 
-_LONGEST_WINDOW_SECONDS = 7 * 86_400
 _EMAIL_PLANS = {plan.value: plan for plan in EmailPlan}
 
 
@@ -137,7 +137,7 @@ def policy_of(
     asked = options.get("email")
     email = _EMAIL_PLANS.get(asked, EmailPlan.DIGEST) if isinstance(asked, str) else EmailPlan.DIGEST
     window = options.get("window_seconds")
-    if type(window) is not int or not 0 < window <= _LONGEST_WINDOW_SECONDS:
+    if not known_options.is_window(window):
         window = default_window_seconds
     return Policy(frozenset(channels), send, email, window)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.ingest import documents, local_times
+from shared.contract import known_options
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
 
@@ -77,6 +78,11 @@ def _options_are_small(request: NotificationRequest) -> Iterator[FieldError]:
         yield _error("/options", "too_long", f"has more than {MAX_OPTIONS_BYTES:,} bytes as JSON; send less")
 
 
+def _known_options_mean_something(request: NotificationRequest) -> Iterator[FieldError]:
+    for name, detail in known_options.mistakes(request.options):
+        yield _error(f"/options/{name}", "option", f"{detail}, or left out")
+
+
 def _links_are_safe(request: NotificationRequest) -> Iterator[FieldError]:
     links = [("/action_url", request.action_url)]
     links += [(f"/items/{index}/url", item.url) for index, item in enumerate(request.items)]
@@ -89,6 +95,7 @@ _RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
     _reaches_somebody,
     _within_this_release,
     _options_are_small,
+    _known_options_mean_something,
     _links_are_safe,
 )
 

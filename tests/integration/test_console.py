@@ -241,6 +241,8 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
     [
         ("/v1/classes/a", {"name": "A", "options": {"email": "sometimes"}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"window_seconds": "60"}}, "/options"),
+        ("/v1/classes/a", {"name": "A", "options": {"window_seconds": 518_400}}, "/options"),
+        ("/v1/classes/a", {"name": "A", "options": {"email": {}}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"x": "a\u0000"}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"x": "y" * 17_000}}, "/options"),
         ("/v1/importances/danger", {"retention": 0, "cssClass": "", "sort": 1, "send": True}, "/retention"),

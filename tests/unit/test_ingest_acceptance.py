@@ -67,6 +67,16 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(options={"\ud800": 1}), {("/options", "lone_surrogate")}, id="surrogate as a name"),
         pytest.param(body(options={"a": "x" * 16_384}), {("/options", "too_long")}, id="large options"),
         pytest.param(body(options=[]), {("/options", "dict_type")}, id="list for options"),
+        pytest.param(
+            body(options={"email": "imediate", "window_seconds": "5m", "on_ambiguous": "Hold"}),
+            {("/options/email", "option"), ("/options/window_seconds", "option"), ("/options/on_ambiguous", "option")},
+            id="options that mean nothing",
+        ),
+        pytest.param(body(options={"email": {"a": 1}}), {("/options/email", "option")}, id="object for a word"),
+        pytest.param(body(options={"email": None}), {("/options/email", "option")}, id="null for a word"),
+        pytest.param(body(options={"window_seconds": True}), {("/options/window_seconds", "option")}, id="true"),
+        pytest.param(body(options={"window_seconds": 0}), {("/options/window_seconds", "option")}, id="no window"),
+        pytest.param(body(options={"window_seconds": 518_400}), {("/options/window_seconds", "option")}, id="6 days"),
         pytest.param(body(items=[{"table": "t", "id": "1"}] * 101), {("/items", "too_long")}, id="101 items"),
         pytest.param(body(items=[{"table": "t"}]), {("/items/0/id", "missing")}, id="item without id"),
         pytest.param(body(importance="critical"), {("/importance", "enum")}, id="unknown importance"),
@@ -146,6 +156,9 @@ def test_what_expires_before_it_is_due_is_refused() -> None:
         pytest.param({"description": "two\nlines\tand a tab"}, id="a description of lines"),
         pytest.param({"expires_at": LATER, "audience": None, "schedule": None, "idempotency_key": None}, id="nulls"),
         pytest.param({"options": {"deep": {"er": [1, 1.5, None, True]}}}, id="options"),
+        pytest.param(
+            {"options": {"email": "none", "window_seconds": 518_399, "on_ambiguous": "hold"}}, id="known options"
+        ),
         pytest.param({"action_url": "https://crm.example/4172?popup=true"}, id="link"),
     ],
 )

@@ -8,27 +8,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from services.console.shapes import JsonObject, JsonValue, LongLine, PathId, ShortLine, not_found
 from services.console.store import configuration as store
 from services.console.store.configuration import CommunicationClass, Property
+from shared.contract import known_options
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions
-from shared.contract.outcomes import EmailPlan
 from shared.contract.requests import Id, RequestModel
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
 
-_LONGEST_WINDOW_SECONDS = 7 * 86_400
 _LONGEST_RETENTION_DAYS = 3_650
 _LAST: TypeAdapter[tuple[Id]] = TypeAdapter(tuple[Id])
 
 
 def _known_options(options: dict[str, Any]) -> dict[str, Any]:
     """Options are free, but those that Tocsin itself reads must mean something to it."""
-    email, window, ambiguous = options.get("email"), options.get("window_seconds"), options.get("on_ambiguous")
-    if "email" in options and email not in set(EmailPlan):
-        raise ValueError(f"email must be one of {', '.join(EmailPlan)}")
-    if "window_seconds" in options and not (type(window) is int and 0 < window <= _LONGEST_WINDOW_SECONDS):
-        raise ValueError(f"window_seconds must be a whole number from 1 to {_LONGEST_WINDOW_SECONDS}")
-    if "on_ambiguous" in options and ambiguous not in ("retry", "hold"):
-        raise ValueError("on_ambiguous must be retry or hold")
+    mistakes = [f"{name} {detail}" for name, detail in known_options.mistakes(options)]
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
     return options
 
 
