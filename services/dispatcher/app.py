@@ -50,6 +50,7 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
     settings, group = parts.settings, intake.group(lane)
     taking_in = intake.Intake(lane, await parts.pool(lane), parts, _rules(settings))
     reading = await parts.consumer(group, topics.accepted(lane), settings.intake_batch_notifications)
+    parts.health.ready[f"poison.intake.{lane}"] = taking_in.burial.paused
     return {f"intake.{lane}": partial(consumer.consume, reading, taking_in.work)}
 
 
@@ -72,6 +73,7 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
     bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute)
     claims = claim_store.ClaimStore(pool, slot, bounds, clock)
+    parts.health.ready[f"poison.{slot.role}"] = claims.burial.paused
     store = outcome_store.OutcomeStore(pool, slot, clock)
     stages = delivery.Stages(
         reader.Reader(slot, reading, claims, beating),

@@ -1,8 +1,9 @@
 """What could not be understood or was given up, as a row to inspect and re-drive and a record on `dead.letters`."""
 
 import base64
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -69,18 +70,29 @@ def of_record(original: Record, position: tuple[int, int], tenant: str, reason: 
 
     The content belongs to the identity: offsets begin again when a topic is made anew.
     """
+    original = dataclasses.replace(original, headers=storable_headers(original.headers))
     content = hashlib.sha256(original.value or b"").hexdigest()
     letter = ids.derived("dead_record", [original.topic, *position, content])
-    return DeadLetter(tenant, letter, reason, detail, original, position=position)
+    return DeadLetter(tenant, letter, reason, storable(detail), original, position=position)
 
 
 def of_delivery(request: messages.DeliveryRequested, reason: Reason, detail: str) -> DeadLetter:
     """A delivery given up after the attempt in `request`; it lives as long as the delivery's row."""
     letter = ids.derived("dead_delivery", [str(request.id), request.attempt])
     return DeadLetter(
-        request.tenant, letter, reason, detail, records.delivery(request),
+        request.tenant, letter, reason, storable(detail), records.delivery(request),
         delivery_id=request.id, expires_on=request.expires_on,
     )  # fmt: skip
+
+
+def storable_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
+    """A record's headers as they can be stored and sent again; Kafka knows values that are null, and any name."""
+    return [(storable(name), value or b"") for name, value in headers]
+
+
+def storable(text: str) -> str:
+    """Without what PostgreSQL's text and jsonb do not take: U+0000 and lone surrogates."""
+    return text.encode(errors="replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 async def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:

@@ -44,6 +44,9 @@ _AWAY = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.InterfaceError)
+"""What PostgreSQL or its client says of values under `transient_when_away`: repeating helps nobody."""
+
 
 @asynccontextmanager
 async def open_pool(settings: PostgresSettings, application: str, min_size: int = 1) -> AsyncIterator[Pool]:

@@ -1,5 +1,6 @@
 """What a claim makes of deliveries on a real database."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from services.dispatcher.burial import PoisonLimitError
-from services.dispatcher.delivery.claims import Asked
+from services.dispatcher.delivery import claims as pure_claims
+from services.dispatcher.delivery.claims import Arrived, Asked
 from services.dispatcher.delivery.ports import Mailbox, Webhook
 from shared.contract import records, topics
 from shared.contract.importance import Lane
@@ -155,13 +157,45 @@ async def test_poison_is_buried_and_positions_are_noted_with_the_claim(push: Ben
     assert await push.owner.fetchval(group) == 43
 
 
-async def test_more_poison_than_plausible_stops_the_sink_and_claims_nothing(push: Bench) -> None:
+async def test_more_poison_than_plausible_is_buried_at_the_limit_and_claims_nothing(push: Bench) -> None:
     request = push.request(await push.notification(), await push.endpoint(ADDRESS))
     original = Record(topics.deliveries(Channel.PUSH, Lane.URGENT), b"key", b"not json")
     letters = [dead_letters.of_record(original, (1, offset), "", Reason.UNDECODABLE, "not JSON") for offset in range(6)]
+    store, asked = push.claims, Asked((request,), letters, ())
     with pytest.raises(PoisonLimitError):
-        await push.claims.claim(Asked((request,), letters, ()))
+        await store.claim(asked)
     assert await push.row(request.id) == {}
+    assert await push.owner.fetchval("SELECT count(*) FROM dead_letters") == 5
+    assert "poison_limit_per_minute" in (await store.burial.paused() or "")
+    await push.pass_time(61)
+    assert len((await store.claim(asked)).claims) == 1
+    assert await push.owner.fetchval("SELECT count(*) FROM dead_letters") == 6
+    assert await store.burial.paused() is None
+
+
+@pytest.mark.parametrize(
+    "strange", [{"recipient": "a\x00"}, {"attempt": 3_000_000_000}, {"tenant": "a\x00"}], ids=["nul", "int4", "tenant"]
+)
+async def test_a_delivery_the_record_refuses_is_buried_and_holds_up_no_other(
+    push: Bench, strange: dict[str, Any]
+) -> None:
+    endpoint = await push.endpoint(ADDRESS)
+    good = [push.request(await push.notification(), endpoint) for _ in range(4)]
+    bad = push.request(await push.notification(), endpoint).model_copy(update=strange)
+    claimed = await push.claim(*good[:2], bad, *good[2:])
+    assert {claim.request.id for claim in claimed.claims} == {request.id for request in good}
+    assert [(letter.reason, letter.tenant) for letter in claimed.poison] == [(Reason.INVALID, "")]
+    assert await push.owner.fetchval("SELECT original FROM dead_letters") == bad.encoded()
+    assert [record.topic for record in claimed.records] == [topics.DEAD_LETTERS]
+
+
+async def test_poison_of_a_sink_with_strange_headers_and_text_is_buried(push: Bench) -> None:
+    headers: list[Any] = [("null", None), ("a\x00b", b"\xff")]
+    original = Record(topics.deliveries(Channel.PUSH, Lane.URGENT), b"key", b'{"type":"\\u0000"}', headers)
+    asked = pure_claims.asked([Arrived(original, (0, 7))], Channel.PUSH, ())
+    assert len((await push.claims.claim(asked)).poison) == 1
+    stored = json.loads(await push.owner.fetchval("SELECT headers FROM dead_letters"))
+    assert stored == [["null", ""], ["a\ufffdb", "/w=="]]
 
 
 async def test_a_mail_is_claimed_with_its_recipients_address(email: Bench) -> None:

@@ -1,5 +1,6 @@
 """What an outcome makes of a claim on a real database, and what a fence that has moved on refuses."""
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -170,3 +171,23 @@ async def test_a_starting_sink_takes_up_what_its_slot_held_and_nothing_else(benc
     assert [(await bench.row(claim.request.id))["state"] for claim in (held, other)] == ["leased", "leased"]
     late = await bench.outcomes.record([ended(mine, DELIVERED)])
     assert late.outcomes == [], "the process that died may have been only slow: its outcome is refused"
+
+
+async def test_words_the_record_refuses_are_left_out_and_hold_up_no_other(bench: Bench) -> None:
+    first, strange, last = [await claimed(bench) for _ in range(3)]
+    nul = Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, "550 a\x00b")
+    batch = [ended(first, DELIVERED), ended(strange, nul), ended(last, DELIVERED)]
+    assert len((await bench.outcomes.record(batch)).outcomes) == 3
+    states = [(await bench.row(claim.request.id))["state"] for claim in (first, strange, last)]
+    assert states == ["sent", "dead", "sent"]
+    assert await bench.attempts(strange.request.id) == [(1, "failed", "destination_refused")]
+
+
+async def test_an_outcome_the_record_refuses_is_dead_lettered_and_holds_up_no_other(bench: Bench) -> None:
+    first, strange = await claimed(bench), await claimed(bench)
+    impossible = dataclasses.replace(ended(strange, LATER), due_in_seconds=1e300)
+    recorded = await bench.outcomes.record([impossible, ended(first, DELIVERED)])
+    assert [outcome.claim.request.id for outcome in recorded.outcomes] == [first.request.id]
+    assert (await bench.row(strange.request.id))["state"] == "leased"
+    assert await bench.owner.fetchval("SELECT reason FROM dead_letters") == "invalid"
+    assert topics.DEAD_LETTERS in await stored(bench)

@@ -1,5 +1,6 @@
 """Intake: what was accepted becomes rows and records, once, whatever comes again."""
 
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel
 from shared.contract.records import Record
 from shared.errors import TransientError
+from shared.kafka.consumer import Batch
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake
 from tests.support.databases import Database
@@ -252,15 +254,36 @@ async def test_poison_is_buried_with_its_bytes_and_holds_up_nothing(bench: intak
     assert {letter[2] for letter in letters} == {"notifications.accepted.routine"}
     assert b"{not json" in {letter[1] for letter in letters}
     assert sorted(await bench.rows("SELECT recipient FROM inbox_items")) == [("u0",), ("u1",)]
+    assert await bench.rows("SELECT tenant FROM dead_letters WHERE reason = 'invalid'") == [(unwritable.tenant,)]
+    rejected = [event for event in await bench.written(topics.EVENTS) if event["type"].endswith(".rejected.v1")]
+    assert [event["subject"] for event in rejected] == [str(unwritable.notification_id)]
     assert len(await intake.everything(bench.kafka, topics.DEAD_LETTERS)) == 4
     assert bench.counted("tocsin_dead_letters_total", reason="undecodable") == 3
 
 
-async def test_a_topic_full_of_poison_stops_the_service_instead_of_being_thrown_away(bench: intake.Bench) -> None:
-    poison = [Record(topics.accepted(Lane.ROUTINE), b"k", b"%d{" % number) for number in range(11)]
-    with pytest.raises(PoisonLimitError, match="poison_limit_per_minute"):
-        await bench.take_in(*poison)
-    assert await bench.rows("SELECT 1 FROM dead_letters") == []
+async def test_a_topic_full_of_poison_is_buried_at_the_limit_and_pauses_the_reader(bench: intake.Bench) -> None:
+    await bench.send(*(Record(topics.accepted(Lane.ROUTINE), b"k", b"%d{" % number) for number in range(11)))
+    batch = await bench.consumer.batch(5)
+    for _ in range(2):
+        with pytest.raises(PoisonLimitError, match="poison_limit_per_minute"):
+            await bench.intake.work(batch)
+        assert len(await bench.rows("SELECT 1 FROM dead_letters")) == 10
+    assert "poison_limit_per_minute" in (await bench.intake.burial.paused() or "")
+    await bench.rows("UPDATE dead_letters SET at = at - interval '61 seconds'")
+    await bench.intake.work(batch)
+    assert len(await bench.rows("SELECT 1 FROM dead_letters")) == 11
+    assert await bench.intake.burial.paused() is None
+
+
+async def test_poison_with_strange_headers_and_text_is_buried_all_the_same(bench: intake.Bench) -> None:
+    headers: list[Any] = [("null", None), ("a\x00b", b"\xff")]
+    await bench.send(Record(topics.accepted(Lane.ROUTINE), b"k", b'{"type":"\\u0000"}'))
+    (raw,) = (await bench.consumer.batch(5)).records
+    strange = dataclasses.replace(raw, headers=headers)
+    await bench.intake.work(Batch([strange], ()))
+    ((detail, stored),) = await bench.rows("SELECT detail, headers FROM dead_letters")
+    assert "\x00" not in detail
+    assert json.loads(stored) == [["null", ""], ["a\ufffdb", "/w=="]]
 
 
 async def test_very_many_recipients_are_left_to_fan_out(bench: intake.Bench) -> None:

@@ -39,11 +39,12 @@ def test_what_cannot_be_understood_is_poison_and_the_rest_is_claimed() -> None:
     bad = [
         b"not json", b"{}", b"\xff\xfe", None,
         made.request(Channel.EMAIL).encoded(), made.request(Channel.PUSH, endpoint="no uuid").encoded(),
+        made.request(Channel.PUSH, endpoint=f"urn:uuid:{uuid4()}").encoded(),
         records.inbox_changed("acme", "ada", NOW).value,
     ]  # fmt: skip
-    asked = claims.asked(arrived(*bad, good.encoded()), Channel.PUSH, (("deliveries.push.urgent", 0, 8),))
+    asked = claims.asked(arrived(*bad, good.encoded()), Channel.PUSH, (("deliveries.push.urgent", 0, 9),))
     assert list(asked.requests) == [good]
-    assert [letter.position for letter in asked.poison] == [(0, offset) for offset in range(7)]
+    assert [letter.position for letter in asked.poison] == [(0, offset) for offset in range(8)]
     assert {letter.reason for letter in asked.poison} == {Reason.UNDECODABLE}
 
 

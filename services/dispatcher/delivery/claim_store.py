@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.dispatcher import burial
-from services.dispatcher.delivery import claims, events
-from services.dispatcher.delivery.claims import Asked
+from services.dispatcher.burial import Burial
+from services.dispatcher.delivery import claims, events, singling_out
+from services.dispatcher.delivery.claims import Asked, Row
 from services.dispatcher.delivery.events import Ended
 from services.dispatcher.delivery.ports import Claim
 from shared.clock import Clock
@@ -17,6 +17,7 @@ from shared.contract.records import Record
 from shared.postgres import outbox, positions
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
+from shared.postgres.pool import Connection
 
 _ASKED = """
 asked AS (
@@ -179,30 +180,60 @@ class ClaimStore:
         self._pool = pool
         self._slot = slot
         self._bounds = bounds
+        self.burial = Burial(pool, bounds.poison_per_minute)
         self._clock = clock
 
     async def claim(self, asked: Asked) -> Claimed:
         """Lease what may be sent now; end with a reason what may not; pass over what is gone, stale or taken.
 
-        Poison is buried and the positions are noted in the same transaction. Running it again after a doubtful commit
-        claims nothing twice.
+        Poison is buried before; the positions are noted in the same transaction. Running it again after a doubtful
+        commit claims nothing twice. A request whose values PostgreSQL refuses is poison too.
 
         Raises:
             TransientError: PostgreSQL is away.
-            PoisonLimitError: more poison than plausible; nothing was claimed.
+            PoisonLimitError: more poison than may be buried now; nothing was claimed.
         """
-        slot, columns = self._slot, _columns(asked.requests)
+        await self.burial.bury(asked.poison)
+        try:
+            return await self._committed(asked)
+        except postgres.REFUSED:
+            told = await self._without_refused(asked)
+        await self.burial.bury(told.poison)
+        return await self._committed(told)
+
+    async def _committed(self, asked: Asked) -> Claimed:
+        slot = self._slot
         async with postgres.transaction(self._pool) as connection:
-            rows = await connection.fetch(
-                _CLAIM[slot.channel], *columns, slot.channel, slot.lane, slot.owner, self._bounds.lease_seconds
-            )
+            rows = await self._leased(connection, asked.requests)
             found, ended = claims.sorted_out(asked.requests, rows)
             records = [record for each in ended for record in events.told_of(each, self._clock.now())]
             records += [letter.record() for letter in asked.poison]
-            await burial.bury(connection, asked.poison, self._bounds.poison_per_minute)
             await positions.write(connection, slot.group, asked.positions)
             outbox_id = await outbox.add(connection, records)
         return Claimed(found, ended, asked.poison, records, outbox_id)
+
+    async def _leased(self, connection: Connection, requests: Sequence[DeliveryRequested]) -> Sequence[Row]:
+        slot, lease_seconds = self._slot, self._bounds.lease_seconds
+        return await connection.fetch(
+            _CLAIM[slot.channel], *_columns(requests), slot.channel, slot.lane, slot.owner, lease_seconds
+        )
+
+    async def _without_refused(self, asked: Asked) -> Asked:
+        """The batch with what PostgreSQL refuses among its poison; found out by trying, which is undone."""
+        with postgres.transient_when_away():
+            async with self._pool.acquire() as connection:
+                trial = connection.transaction()
+                await trial.start()
+                try:
+                    _, refused = await singling_out.written(
+                        connection, asked.requests, lambda some: self._leased(connection, some)
+                    )
+                finally:
+                    await trial.rollback()
+        letters = [claims.refused(request, said) for request, said in refused]
+        faulty = {request.id for request, _ in refused}
+        requests = [request for request in asked.requests if request.id not in faulty]
+        return Asked(requests, [*asked.poison, *letters], asked.positions)
 
 
 def _columns(requests: Sequence[DeliveryRequested]) -> list[list[Any]]:

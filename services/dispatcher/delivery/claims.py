@@ -1,5 +1,7 @@
 """From the records of a batch to what is asked of PostgreSQL, and from its rows to claims. Pure."""
 
+import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +24,9 @@ class Row(Protocol):
 
     def __getitem__(self, column: str, /) -> Any: ...
 
+
+_A_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""RFC 9562 4; Python's UUID() reads more spellings than PostgreSQL."""
 
 _ON_THE_WAY = frozenset({DeliveryState.LEASED, DeliveryState.RETRY})
 
@@ -63,12 +68,16 @@ def _understood(value: bytes | None, channel: Channel) -> DeliveryRequested:
     request = codec.decoded(value, DeliveryRequested)
     if request.channel is not channel:
         raise codec.UndecodableError(f"a delivery by {request.channel} does not belong on this topic")
-    if channel is Channel.PUSH:
-        try:
-            UUID(request.endpoint)
-        except ValueError as error:
-            raise codec.UndecodableError("endpoint: a push endpoint is named by its UUID") from error
+    if channel is Channel.PUSH and not _A_UUID.fullmatch(request.endpoint):
+        raise codec.UndecodableError("endpoint: a push endpoint is named by its UUID")
     return request
+
+
+def refused(request: DeliveryRequested, said: Exception) -> DeadLetter:
+    """The letter of a delivery whose values the record refuses; its own tenant and day may be what is refused."""
+    detail = f"the record refuses it: {type(said).__name__}"
+    letter = dead_letters.of_delivery(request, Reason.INVALID, detail)
+    return dataclasses.replace(letter, tenant="", delivery_id=None, expires_on=None)
 
 
 def sorted_out(requests: Sequence[DeliveryRequested], rows: Iterable[Row]) -> tuple[list[Claim], list[Ended]]:

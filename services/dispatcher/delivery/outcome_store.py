@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.dispatcher.delivery import events
+import structlog
+
+from services.dispatcher.delivery import claims, events, singling_out
 from services.dispatcher.delivery.claim_store import Slot
-from services.dispatcher.delivery.outcomes import Outcome
+from services.dispatcher.delivery.outcomes import Outcome, without_words
 from shared.clock import Clock
 from shared.contract.outcomes import DeliveryState
 from shared.contract.records import Record
 from shared.postgres import dead_letters, outbox
 from shared.postgres import pool as postgres
+from shared.postgres.dead_letters import DeadLetter
+from shared.postgres.pool import Connection
+
+_log = structlog.get_logger()
 
 # A fence that has moved on means that somebody else took the delivery up after this lease ran out: its outcome holds.
 # Written as an insert that always conflicts, because that goes by the primary key whatever the planner knows. An
@@ -99,17 +105,44 @@ class OutcomeStore:
     async def record(self, outcomes: Sequence[Outcome]) -> Recorded:
         """Write the outcomes whose fence still holds; the others are not among `Recorded.outcomes`.
 
-        Running it again after a doubtful commit writes nothing twice.
+        Running it again after a doubtful commit writes nothing twice. An outcome whose values PostgreSQL refuses is
+        written without its words, or dead-lettered, and holds up no other; its lease then runs out.
         """
+        try:
+            async with postgres.transaction(self._pool) as connection:
+                rows = await connection.fetch(_RECORD, *_columns(outcomes))
+                return await self._told(connection, outcomes, rows, ())
+        except postgres.REFUSED:
+            return await self._recorded_singly(outcomes)
+
+    async def _recorded_singly(self, outcomes: Sequence[Outcome]) -> Recorded:
+        """Without the words of those whose values PostgreSQL refuses; a letter for what it refuses even so."""
         async with postgres.transaction(self._pool) as connection:
-            rows = await connection.fetch(_RECORD, *_columns(outcomes))
-            held: set[UUID] = {row["id"] for row in rows}
-            written = [outcome for outcome in outcomes if outcome.claim.request.id in held]
-            dead = [outcome for outcome in written if outcome.state is DeliveryState.DEAD]
-            await dead_letters.bury(connection, [events.dead_letter(outcome) for outcome in dead])
-            now = self._clock.now()
-            records = [record for outcome in written for record in events.records_of(outcome, now)]
-            outbox_id = await outbox.add(connection, records)
+
+            async def write(some: Sequence[Outcome]) -> Sequence[Any]:
+                return await connection.fetch(_RECORD, *_columns(some))
+
+            rows, strange = await singling_out.written(connection, outcomes, write)
+            wordless = {outcome.claim.request.id: without_words(outcome) for outcome, _ in strange}
+            more, refused = await singling_out.written(connection, list(wordless.values()), write)
+            for outcome, said in refused:
+                _log.error("outcome_refused", delivery_id=str(outcome.claim.request.id), error=type(said).__name__)
+            letters = [claims.refused(outcome.claim.request, said) for outcome, said in refused]
+            given = [wordless.get(outcome.claim.request.id, outcome) for outcome in outcomes]
+            return await self._told(connection, given, [*rows, *more], letters)
+
+    async def _told(
+        self, connection: Connection, outcomes: Sequence[Outcome], rows: Sequence[Any], letters: Sequence[DeadLetter]
+    ) -> Recorded:
+        """Bury and tell what belongs to the rows written; `letters` are of outcomes that could not be."""
+        held: set[UUID] = {row["id"] for row in rows}
+        written = [outcome for outcome in outcomes if outcome.claim.request.id in held]
+        dead = [outcome for outcome in written if outcome.state is DeliveryState.DEAD]
+        await dead_letters.bury(connection, [*letters, *(events.dead_letter(outcome) for outcome in dead)])
+        now = self._clock.now()
+        records = [record for outcome in written for record in events.records_of(outcome, now)]
+        records += [letter.record() for letter in letters]
+        outbox_id = await outbox.add(connection, records)
         return Recorded(written, records, outbox_id)
 
     async def reopen(self, max_attempts: int) -> int:

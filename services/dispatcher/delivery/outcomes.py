@@ -1,5 +1,6 @@
 """What the answer to an attempt means for its delivery: sent, again later, or given up. Plain functions of values."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from services.dispatcher.delivery.ports import Claim, Receipt
@@ -54,6 +55,12 @@ def _meaning(claim: Claim, receipt: Receipt, policy: Policy) -> tuple[DeliverySt
     if claim.request.attempt >= policy.max_attempts:
         return DeliveryState.DEAD, Reason.ATTEMPTS_EXHAUSTED
     return DeliveryState.RETRY, receipt.reason
+
+
+def without_words(outcome: Outcome) -> Outcome:
+    """The outcome without what the other side said."""
+    attempt = outcome.attempt and dataclasses.replace(outcome.attempt, detail="")
+    return dataclasses.replace(outcome, attempt=attempt)
 
 
 def put_off(claim: Claim, reason: Reason, due_in_seconds: float) -> Outcome:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-import asyncpg
 import structlog
 
-from services.dispatcher import burial, handover
+from services.dispatcher import handover
+from services.dispatcher.burial import Burial
 from services.dispatcher.intake import refusals, taking_in
 from services.dispatcher.intake.batches import Portion, collapsed, portions
 from services.dispatcher.intake.taking_in import Taken
 from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
+from shared.clock import SystemClock
 from shared.contract import topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
@@ -23,9 +24,6 @@ from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
 
 _log = structlog.get_logger()
-
-_UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.InterfaceError)
-"""What PostgreSQL or its client says of values, not of itself: repeating helps nobody."""
 
 
 def group(lane: Lane) -> str:
@@ -44,13 +42,14 @@ class Intake:
         self._metrics = parts.metrics
         self._stop = parts.stop
         self._rules = rules
+        self.burial = Burial(pool, rules.poison_limit_per_minute)
 
     async def work(self, batch: Batch) -> None:
         """Take a batch in; returns when it is committed and what follows from it is acknowledged.
 
         Raises:
             TransientError: PostgreSQL or Kafka is away, or the service stops; the batch is safe to repeat.
-            PoisonLimitError: too much of the topic cannot be read.
+            PoisonLimitError: too much of the topic cannot be read; the batch is safe to repeat.
         """
         accepted, poison = refusals.read(batch.records, self._topic)
         parts = [
@@ -70,7 +69,7 @@ class Intake:
     async def _take_in(self, portion: Portion, read: Sequence[Position]) -> None:
         try:
             taken = await self._committed(portion, read)
-        except _UNWRITABLE as error:
+        except postgres.REFUSED as error:
             await self._take_in_singly(portion, read, error)
             return
         failpoint("dispatcher.intake.after_commit")
@@ -93,12 +92,13 @@ class Intake:
             for number, accepted in enumerate(portion, 1):
                 await self._take_in([accepted], read if number == len(portion) else ())
             return
-        detail = f"the record refuses it: {type(error).__name__}"
-        await self._bury([refusals.letter(portion[0].raw, self._topic, Reason.INVALID, detail)], read)
+        letter = refusals.unwritable(portion[0], self._topic, error)
+        await self._bury([letter], read)
+        await self._producer.send_all([refusals.unwritable_event(portion[0], SystemClock().now())])
 
     async def _bury(self, letters: Sequence[DeadLetter], read: Sequence[Position]) -> None:
+        await self.burial.bury(letters)
         async with postgres.transaction(self._pool) as connection:
-            await burial.bury(connection, letters, self._rules.poison_limit_per_minute)
             await self._note(connection, read)
         await self._producer.send_all([letter.record() for letter in letters])
         for letter in letters:

@@ -39,6 +39,22 @@ def letter(raw: RawRecord, topic: str, reason: Reason, detail: str) -> DeadLette
     return dead_letters.of_record(original, (raw.partition, raw.offset), "", reason, detail)
 
 
+def unwritable(accepted: Accepted, topic: str, said: Exception) -> DeadLetter:
+    """The letter of a notification whose values PostgreSQL refuses; its tenant sees it, if that can be written."""
+    raw, tenant = accepted.raw, accepted.message.tenant
+    original = Record(topic, raw.key, raw.value, raw.headers)
+    named = tenant if dead_letters.storable(tenant) == tenant else ""
+    detail = f"the record refuses it: {type(said).__name__}"
+    return dead_letters.of_record(original, (raw.partition, raw.offset), named, Reason.INVALID, detail)
+
+
+def unwritable_event(accepted: Accepted, now: datetime) -> Record:
+    """What tells others that it was rejected, under an id that a repeat has again."""
+    message = accepted.message
+    detail = {"reason": Reason.INVALID, "source": message.source}
+    return records.event("rejected", message.tenant, message.notification_id, now, detail, message.payload_hash or "")
+
+
 def oversized(conflicts: Sequence[Accepted]) -> list[tuple[str, bytes]]:
     """(tenant, content) of those originals that must stand in `bodies`."""
     return [
@@ -70,7 +86,7 @@ def _rejected(accepted: Accepted, topic: str, now: datetime) -> Record:
         partition=raw.partition,
         offset=raw.offset,
         key=None if raw.key is None else base64.b64encode(raw.key).decode(),
-        headers={name: base64.b64encode(value).decode() for name, value in raw.headers},
+        headers={name: base64.b64encode(value).decode() for name, value in dead_letters.storable_headers(raw.headers)},
         errors=(_CONFLICT,),
         original=None if large else base64.b64encode(raw.value).decode(),
         original_ref=bodies.reference(raw.value).hex() if large else None,

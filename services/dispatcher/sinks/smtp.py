@@ -21,6 +21,7 @@ _IDLE_SECONDS = 30.0
 _QUIT_SECONDS = 1.0
 _LONGEST_DETAIL = 200
 _AN_ADDRESS = re.compile(r"\S+@\S+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
@@ -100,7 +101,7 @@ def answered(response: SMTPResponse) -> Receipt | Busy:
 
 def told(response: SMTPResponse) -> str:
     """What the relay said, on one line, without addresses."""
-    words = " ".join(response.message.split()).encode(errors="replace").decode()
+    words = " ".join(_CONTROL.sub(" ", response.message).split()).encode(errors="replace").decode()
     return f"{response.code} {_AN_ADDRESS.sub('[address]', words)}"[:_LONGEST_DETAIL]
 
 
