@@ -194,6 +194,13 @@ async def test_a_schedule_is_kept_by_the_retention_its_tenant_chose(stage: Stage
     assert await stage.owner.fetchval("SELECT remove_after FROM schedules") == scheduled.due_at + timedelta(days=37)
 
 
+async def test_a_schedule_is_kept_no_shorter_than_the_door_remembers_its_key(stage: Stage) -> None:
+    scheduled = later(timedelta(hours=1))
+    await plan(stage, records.scheduled(scheduled))
+    remembered_until = scheduled.due_at.date() + timedelta(days=14)
+    assert (await stage.owner.fetchval("SELECT remove_after FROM schedules")).date() > remembered_until
+
+
 async def test_what_is_no_schedule_becomes_a_dead_letter_and_holds_nothing_up(stage: Stage) -> None:
     poison = Record(topics.SCHEDULED, b"k", b"{")
     impossible = later(timedelta(0), timezone="Etc/\x00UTC", schedule_id=8)

@@ -10,6 +10,9 @@ from shared.postgres.pool import Connection, Pool, transaction
 
 IDENTITY_OUTLIVES_DAYS = 7
 
+_IDENTITY_GONE_DAYS = 15
+"""The door keeps an identity to the end of the 14th day after the due one: the 15th is the first without it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueSchedule:
@@ -20,12 +23,15 @@ class DueSchedule:
     notification: NotificationAccepted
 
 
-# A row stays as long as its identity does: due + retention + 7 days.
+# A row stays as long as its identity does: due + retention + 7 days once intake took it in, and never
+# less than the door gave it: one that was cancelled is not taken in, and its key must still answer for it.
 _ADD = """
 INSERT INTO schedules (id, tenant, notification_id, due_at, local, timezone, job, notification, remove_after)
 SELECT added.id, added.tenant, added.notification_id, added.due_at, added.local, added.timezone, added.job,
        added.notification::jsonb,
-       added.due_at + make_interval(days => coalesce(own.retention, added.retention) + $11)
+       greatest(
+         added.due_at + make_interval(days => coalesce(own.retention, added.retention) + $11),
+         ((greatest(added.due_at, db_now()) AT TIME ZONE 'UTC')::date + $12::integer) AT TIME ZONE 'UTC')
 FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::timestamptz[], $5::timestamp[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::integer[])
   AS added (id, tenant, notification_id, due_at, local, timezone, job, notification, importance, retention)
@@ -39,7 +45,7 @@ async def add(connection: Connection, scheduled: Sequence[NotificationScheduled]
     """Store notifications for later within the caller's transaction; one that is there already stays as it is."""
     if scheduled:
         columns = zip(*map(_row, scheduled), strict=True)
-        await connection.execute(_ADD, *map(list, columns), IDENTITY_OUTLIVES_DAYS)
+        await connection.execute(_ADD, *map(list, columns), IDENTITY_OUTLIVES_DAYS, _IDENTITY_GONE_DAYS)
 
 
 def _row(scheduled: NotificationScheduled) -> tuple[Any, ...]:
