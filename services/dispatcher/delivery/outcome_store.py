@@ -52,11 +52,14 @@ WITH told AS MATERIALIZED (
   FROM recorded r JOIN told o USING (id)
   WHERE o.outcome IS NOT NULL
   ON CONFLICT DO NOTHING
+), gone AS MATERIALIZED (
+  -- By itself, and first: joined in one step with every endpoint of the tenant, a batch is compared with itself once
+  -- for each of them. Only what is gone has an endpoint's id for certain: a mail's endpoint is 'email'.
+  SELECT r.tenant, r.endpoint::uuid AS endpoint FROM recorded r JOIN told o USING (id) WHERE o.gone
 ), disabled AS (
-  -- Only what is gone has an endpoint's id for certain: a mail's endpoint is 'email'.
   UPDATE endpoints e SET state = 'disabled', reason = 'endpoint_gone', changed_at = clock_timestamp()
-  FROM recorded r JOIN told o USING (id)
-  WHERE e.id = CASE WHEN o.gone THEN r.endpoint::uuid END AND e.tenant = r.tenant AND e.state = 'active'
+  FROM gone g
+  WHERE e.id = g.endpoint AND e.tenant = g.tenant AND e.state = 'active'
 )
 SELECT id FROM recorded
 """
