@@ -177,7 +177,8 @@ async def test_a_scheduled_notification_becomes_one_row_and_one_event(stage: Sta
     [row] = await stage.owner.fetch("SELECT * FROM schedules")
     assert (row["id"], row["state"], row["timezone"]) == (7, "pending", "Australia/Sydney")
     assert row["notification"]["schedule_id"] == 7
-    assert row["remove_after"] == scheduled.due_at + timedelta(days=7 + 7)
+    midnight = scheduled.due_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert row["remove_after"] == midnight + timedelta(days=7 + 7 + 1)
     assert await stage.owner.fetchval("SELECT count(*) FROM positions WHERE consumer_group = 'scheduler'") > 0
     events = {messages.NotificationEvent.model_validate_json(event).id for event in await stage.produced(topics.EVENTS)}
     assert len(events) == 1
