@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from services.console.metrics import Metrics
-from services.console.routes.configuration import Configuration
+from services.console.routes.classes import Classes
 from services.console.routes.dead_letters import DeadLetters
 from services.console.routes.endpoints import Endpoints
+from services.console.routes.importances import Importances
 from services.console.routes.keys import Keys
+from services.console.routes.properties import Properties
 from services.console.routes.schedules import Schedules
 from services.console.routes.traces import Traces
 from services.console.routes.users import IMPORT_PATH, MAX_IMPORT_BYTES, Users
@@ -40,7 +42,9 @@ def build(parts: Parts) -> FastAPI:
         Users(parts.pool, parts.metrics),
         Endpoints(parts.pool, parts.policy),
         Keys(parts.pool, parts.secret),
-        Configuration(parts.pool),
+        Classes(parts.pool),
+        Importances(parts.pool),
+        Properties(parts.pool),
         Schedules(parts.pool),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),

@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Path
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, TypeAdapter
 
 from shared.contract.messages import FieldError
 from shared.contract.requests import ONE_LINE, Id
+from shared.runtime import pages
 from shared.runtime.problems import ProblemError
 
 MAX_OPTIONS_BYTES = 16_384
+
+_LAST_ID: TypeAdapter[tuple[Id]] = TypeAdapter(tuple[Id])
+
+T = TypeVar("T")
 
 PathId = Annotated[Id, Path()]
 """An id within the address."""
@@ -24,6 +29,19 @@ LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_L
 def not_found(what: str) -> ProblemError:
     """404: there is none, or it is another tenant's; the answer does not say which."""
     return ProblemError(HTTPStatus.NOT_FOUND, f"there is no such {what}")
+
+
+def found(resource: T | None, what: str) -> T:
+    """What a store found, or 404 where it found nothing."""
+    if resource is None:
+        raise not_found(what)
+    return resource
+
+
+def last_id(cursor: pages.Cursor) -> str | None:
+    """The last id of the page before, in a list ordered by one id; None at the first page, 422 if it is none."""
+    last = pages.decoded(cursor, _LAST_ID)
+    return None if last is None else last[0]
 
 
 def conflict(detail: str) -> ProblemError:

@@ -10,8 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 
+from services.console import shapes
 from services.console.metrics import Metrics
-from services.console.shapes import ShortLine, not_found
+from services.console.shapes import ShortLine
 from services.console.store import dead_letters as store
 from services.console.store.dead_letters import Chosen, DeadLetter, Waiting
 from shared.contract.requests import RequestModel
@@ -78,10 +79,7 @@ class DeadLetters:
 
     async def one(self, key: RedriveKey, letter: UUID) -> DeadLetter:
         """One dead letter with its original."""
-        found = await store.get(self._pool, key.tenant, letter)
-        if found is None:
-            raise not_found("dead letter")
-        return found
+        return shapes.found(await store.get(self._pool, key.tenant, letter), "dead letter")
 
     async def redrive(self, key: RedriveKey, wanted: Redrive) -> Redriven:
         """Try again what was given up, at most `rate_per_second`, ids unchanged; up to 10,000 letters a call.

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import StringConstraints, TypeAdapter
 
+from services.console import shapes
 from services.console.shapes import not_found, unprocessable
 from services.console.store import endpoints as store
 from services.console.store.endpoints import Endpoint, Wanted
@@ -98,10 +99,7 @@ class Endpoints:
 
     async def one(self, key: DirectoryKey, endpoint: UUID) -> Endpoint:
         """One endpoint, without its secret."""
-        found = await store.get(self._pool, key.tenant, endpoint)
-        if found is None:
-            raise not_found("endpoint")
-        return found
+        return shapes.found(await store.get(self._pool, key.tenant, endpoint), "endpoint")
 
     async def delete(self, key: DirectoryKey, endpoint: UUID) -> None:
         """Delete an endpoint: nothing is sent there any more."""

@@ -7,21 +7,21 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body
-from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, Field
 
+from services.console import shapes
 from services.console.shapes import LongLine, PathId, ShortLine, not_found
 from services.console.store import keys as store
 from services.console.store.keys import Key, NewKey
 from shared import access
 from shared.access import Scope
-from shared.contract.requests import Id, RequestModel
+from shared.contract.requests import RequestModel
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
 from shared.runtime.secret_file import SecretFile
 
 _DAY_SECONDS = 86_400
-_LAST: TypeAdapter[tuple[Id]] = TypeAdapter(tuple[Id])
 
 
 def _scope(text: str) -> str:
@@ -81,8 +81,7 @@ class Keys:
 
     async def all(self, key: AdminKey, cursor: pages.Cursor = None, limit: pages.Limit = 50) -> pages.Page[Key]:
         """Keys in the order of their ids, without what they are."""
-        last = pages.decoded(cursor, _LAST)
-        found = await store.after(self._pool, key.tenant, last[0] if last else None, limit + 1)
+        found = await store.after(self._pool, key.tenant, shapes.last_id(cursor), limit + 1)
         return pages.page(found, limit, lambda stored: [stored.id])
 
     async def add(self, key: AdminKey, fields: KeyFields) -> ShownKey:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from services.console.shapes import conflict, not_found
+from services.console import shapes
+from services.console.shapes import conflict
 from services.console.store import schedules as store
 from services.console.store.schedules import Schedule
 from shared.postgres.pool import Pool
@@ -46,10 +47,7 @@ class Schedules:
 
     async def one(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
         """One schedule."""
-        found = await store.get(self._pool, key.tenant, schedule)
-        if found is None:
-            raise not_found("schedule")
-        return found
+        return shapes.found(await store.get(self._pool, key.tenant, schedule), "schedule")
 
     async def cancel(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
         """Cancel a schedule that waits; 409 when it was released already. Cancelling twice answers the same."""

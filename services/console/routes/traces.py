@@ -5,10 +5,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import TypeAdapter
 
-from services.console import tracing
-from services.console.shapes import not_found
+from services.console import shapes, tracing
 from services.console.store import traces as store
 from services.console.store.traces import Moment, Part, Story
 from services.console.tracing import Known, TracedDelivery, TraceState
@@ -17,7 +15,7 @@ from shared.postgres.pool import Connection, Pool, tenant_transaction
 from shared.runtime import pages
 from shared.runtime.authority import TraceKey
 
-_LAST: TypeAdapter[tuple[Id]] = TypeAdapter(tuple[Id])
+_SUCH_NOTIFICATION = "notification; one without a key is known a moment after it was accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +49,12 @@ class Traces:
         cursor: pages.Cursor = None,
     ) -> Trace:
         """A notification's way: per recipient and channel why it was delivered, was not, or will be later."""
-        last = pages.decoded(cursor, _LAST)
+        last = shapes.last_id(cursor)
         async with tenant_transaction(self._pool, key.tenant) as connection:
-            story = await store.story(connection, key.tenant, notification_id)
-            if story is None:
-                raise not_found("notification; one without a key is known a moment after it was accepted")
+            story = shapes.found(await store.story(connection, key.tenant, notification_id), _SUCH_NOTIFICATION)
             if story.expires_on is None:
                 return Trace(notification_id, tracing.state_of(story, ()), tracing.timeline_of(story, ()), [], None)
-            part = Part(notification_id, story.expires_on, recipient, last[0] if last else None, MAX_RECIPIENTS + 1)
+            part = Part(notification_id, story.expires_on, recipient, last, MAX_RECIPIENTS + 1)
             return await _trace(connection, key.tenant, story, part)
 
 

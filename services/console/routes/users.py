@@ -6,16 +6,15 @@ from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from services.console import directory
+from services.console import directory, shapes
 from services.console.directory import FileLine, UserFields
 from services.console.metrics import Metrics
 from services.console.shapes import PathId, not_found, unprocessable
 from services.console.store import users as store
 from services.console.store.users import User
 from shared.contract.messages import FieldError
-from shared.contract.requests import Id
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import DirectoryKey
@@ -25,7 +24,6 @@ IMPORT_PATH = "/v1/directory/import"
 MAX_IMPORT_BYTES = 16 * 1024 * 1024
 _LINES_AT_ONCE = 500
 _LISTED_LINES = 1_000
-_LAST: TypeAdapter[tuple[Id]] = TypeAdapter(tuple[Id])
 
 
 class WrongLine(BaseModel):
@@ -64,16 +62,12 @@ class Users:
 
     async def all(self, key: DirectoryKey, cursor: pages.Cursor = None, limit: pages.Limit = 50) -> pages.Page[User]:
         """Users in the order of their ids."""
-        last = pages.decoded(cursor, _LAST)
-        found = await store.after(self._pool, key.tenant, last[0] if last else None, limit + 1)
+        found = await store.after(self._pool, key.tenant, shapes.last_id(cursor), limit + 1)
         return pages.page(found, limit, lambda user: [user.id])
 
     async def one(self, key: DirectoryKey, user: PathId) -> User:
         """One user."""
-        found = await store.get(self._pool, key.tenant, user)
-        if found is None:
-            raise not_found("user")
-        return found
+        return shapes.found(await store.get(self._pool, key.tenant, user), "user")
 
     async def put(self, key: DirectoryKey, user: PathId, fields: UserFields) -> User:
         """Make a user, or replace the one there is with every field."""

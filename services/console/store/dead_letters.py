@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from services.console.store import statements
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
 from shared.postgres import outbox
@@ -63,8 +64,7 @@ WHERE letter.tenant IN ($1, '') AND letter.id = $2
 
 async def get(pool: Pool, tenant: str, letter: UUID) -> DeadLetter | None:
     """The dead letter of an id, with the whole original."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_GET, tenant, letter)
+    row = await statements.row(pool, tenant, _GET, letter)
     return None if row is None else _letter(row)
 
 
@@ -83,8 +83,7 @@ async def after(
 ) -> list[DeadLetter]:
     """Dead letters of a reason or all, oldest first, behind `last`."""
     behind = last or (None, None)
-    async with tenant_transaction(pool, tenant) as connection:
-        rows = await connection.fetch(_LIST, tenant, reason, *behind, most, LISTED_ORIGINAL_BYTES)
+    rows = await statements.rows(pool, tenant, _LIST, reason, *behind, most, LISTED_ORIGINAL_BYTES)
     return [_letter(row) for row in rows]
 
 

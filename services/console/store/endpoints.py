@@ -6,7 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.postgres.pool import Pool, tenant_transaction
+from services.console.store import statements
+from shared.postgres.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,9 @@ RETURNING id, recipient, channel, kind, address, state, reason, created_at
 
 async def add(pool: Pool, tenant: str, wanted: Wanted) -> Endpoint | None:
     """Make an endpoint; None when the recipient is no user of the tenant."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(
-            _ADD, tenant, wanted.id, wanted.recipient, wanted.kind, wanted.address, wanted.secret
-        )
+    row = await statements.row(
+        pool, tenant, _ADD, wanted.id, wanted.recipient, wanted.kind, wanted.address, wanted.secret
+    )
     return None if row is None else _endpoint(row)
 
 
@@ -59,8 +59,7 @@ WHERE tenant = $1 AND id = $2
 
 async def get(pool: Pool, tenant: str, endpoint: UUID) -> Endpoint | None:
     """The endpoint of an id."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_GET, tenant, endpoint)
+    row = await statements.row(pool, tenant, _GET, endpoint)
     return None if row is None else _endpoint(row)
 
 
@@ -77,8 +76,7 @@ async def after(
 ) -> list[Endpoint]:
     """Endpoints of one recipient or all, in the order of recipients, behind `last`."""
     behind = last or (None, None)
-    async with tenant_transaction(pool, tenant) as connection:
-        return [_endpoint(row) for row in await connection.fetch(_LIST, tenant, recipient, *behind, most)]
+    return [_endpoint(row) for row in await statements.rows(pool, tenant, _LIST, recipient, *behind, most)]
 
 
 _DELETE = "DELETE FROM endpoints WHERE tenant = $1 AND id = $2 RETURNING id"
@@ -86,8 +84,7 @@ _DELETE = "DELETE FROM endpoints WHERE tenant = $1 AND id = $2 RETURNING id"
 
 async def delete(pool: Pool, tenant: str, endpoint: UUID) -> bool:
     """Delete an endpoint; False when there is none."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return await connection.fetchval(_DELETE, tenant, endpoint) is not None
+    return await statements.row(pool, tenant, _DELETE, endpoint) is not None
 
 
 def _endpoint(row: asyncpg.Record) -> Endpoint:

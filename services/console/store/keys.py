@@ -6,7 +6,8 @@ from datetime import datetime
 
 import asyncpg
 
-from shared.postgres.pool import Pool, tenant_transaction
+from services.console.store import statements
+from shared.postgres.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,7 @@ class NewKey:
 
 async def add(pool: Pool, tenant: str, new: NewKey) -> Key:
     """Store a key."""
-    async with tenant_transaction(pool, tenant) as connection:
-        [row] = await connection.fetch(_ADD, tenant, new.id, new.name, new.scopes, new.hmac, new.expires_at)
+    [row] = await statements.rows(pool, tenant, _ADD, new.id, new.name, new.scopes, new.hmac, new.expires_at)
     return _key(row)
 
 
@@ -57,8 +57,7 @@ RETURNING id, name, scopes, created_at, expires_at, revoked_at, previous_until
 
 async def rotate(pool: Pool, tenant: str, key_id: str, hmac: bytes, both_seconds: float) -> Key | None:
     """Give a key a new secret; the one before opens for `both_seconds` more. None when there is no live key."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_ROTATE, tenant, key_id, hmac, both_seconds)
+    row = await statements.row(pool, tenant, _ROTATE, key_id, hmac, both_seconds)
     return None if row is None else _key(row)
 
 
@@ -70,8 +69,7 @@ WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL RETURNING id
 
 async def revoke(pool: Pool, tenant: str, key_id: str) -> bool:
     """End a key at once; False when there is none, or it has been revoked before."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return await connection.fetchval(_REVOKE, tenant, key_id) is not None
+    return await statements.row(pool, tenant, _REVOKE, key_id) is not None
 
 
 _LIST = """
@@ -82,8 +80,7 @@ WHERE tenant = $1 AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3
 
 async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[Key]:
     """Keys in the order of their ids, behind `last`, revoked ones too."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return [_key(row) for row in await connection.fetch(_LIST, tenant, last, most)]
+    return [_key(row) for row in await statements.rows(pool, tenant, _LIST, last, most)]
 
 
 def _key(row: asyncpg.Record) -> Key:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.console.store import statements
 from shared.contract import records
 from shared.postgres import outbox
 from shared.postgres.pool import Pool, tenant_transaction
@@ -31,8 +32,7 @@ SELECT id, notification_id, due_at, local, timezone, job, state FROM schedules W
 
 async def get(pool: Pool, tenant: str, schedule: int) -> Schedule | None:
     """The schedule of an id."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_GET, tenant, schedule)
+    row = await statements.row(pool, tenant, _GET, schedule)
     return None if row is None else _schedule(row)
 
 
@@ -44,8 +44,7 @@ WHERE tenant = $1 AND ($2::text IS NULL OR state = $2) AND ($3::bigint IS NULL O
 
 async def after(pool: Pool, tenant: str, state: str | None, last: int | None, most: int) -> list[Schedule]:
     """Schedules of a state or all, in the order of their ids, behind `last`."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return [_schedule(row) for row in await connection.fetch(_LIST, tenant, state, last, most)]
+    return [_schedule(row) for row in await statements.rows(pool, tenant, _LIST, state, last, most)]
 
 
 # What is released but not yet taken in is still pending: intake drops it when it finds it cancelled.

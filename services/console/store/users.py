@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 import orjson
 
+from services.console.store import statements
 from shared.postgres.pool import Pool, tenant_transaction
 
 
@@ -46,8 +47,7 @@ async def put(pool: Pool, tenant: str, users: Sequence[User]) -> None:
          orjson.dumps(list(user.roles)).decode())
         for user in users
     ]  # fmt: skip
-    async with tenant_transaction(pool, tenant) as connection:
-        await connection.execute(_PUT, tenant, *map(list, zip(*rows, strict=True)))
+    await statements.run(pool, tenant, _PUT, *map(list, zip(*rows, strict=True)))
 
 
 _GET = """
@@ -58,8 +58,7 @@ WHERE tenant = $1 AND id = $2
 
 async def get(pool: Pool, tenant: str, user: str) -> User | None:
     """The user of an id."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_GET, tenant, user)
+    row = await statements.row(pool, tenant, _GET, user)
     return None if row is None else _user(row)
 
 
@@ -71,8 +70,7 @@ WHERE tenant = $1 AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3
 
 async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[User]:
     """Users in the order of their ids, behind `last`."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return [_user(row) for row in await connection.fetch(_LIST, tenant, last, most)]
+    return [_user(row) for row in await statements.rows(pool, tenant, _LIST, last, most)]
 
 
 _DELETE = "DELETE FROM users WHERE tenant = $1 AND id = $2 RETURNING id"

@@ -1,0 +1,57 @@
+"""`/v1/properties`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AfterValidator
+
+from services.console import shapes
+from services.console.shapes import JsonValue, PathId
+from services.console.store import properties as store
+from services.console.store.properties import Property
+from shared.contract.requests import RequestModel
+from shared.postgres.pool import Pool
+from shared.runtime import pages
+from shared.runtime.authority import AdminKey
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("is null, which says nothing; give a value")
+    return value
+
+
+class PropertyFields(RequestModel):
+    """The value of a property."""
+
+    value: Annotated[JsonValue, AfterValidator(_given)]
+
+
+class Properties:
+    """Answers for properties."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def routes(self) -> APIRouter:
+        """The routes of this resource."""
+        router = APIRouter(prefix="/v1/properties", tags=["properties"])
+        router.add_api_route("", self.all, methods=["GET"])
+        router.add_api_route("/{name:path}", self.one, methods=["GET"])
+        router.add_api_route("/{name:path}", self.put, methods=["PUT"])
+        return router
+
+    async def all(self, key: AdminKey, cursor: pages.Cursor = None, limit: pages.Limit = 50) -> pages.Page[Property]:
+        """Properties in the order of their names."""
+        found = await store.after(self._pool, key.tenant, shapes.last_id(cursor), limit + 1)
+        return pages.page(found, limit, lambda one: [one.name])
+
+    async def one(self, key: AdminKey, name: PathId) -> Property:
+        """One property."""
+        return shapes.found(await store.get(self._pool, key.tenant, name), "property")
+
+    async def put(self, key: AdminKey, name: PathId, fields: PropertyFields) -> Property:
+        """Set a property."""
+        made = Property(name, fields.value)
+        await store.put(self._pool, key.tenant, made)
+        return made
