@@ -128,6 +128,8 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         expires_at=request.expires_at,
         payload_hash=valid.payload_hash.hex() if valid.payload_hash else None,
         schedule_id=identity.schedule_id,
+        job=request.schedule.job if request.schedule else None,
+        completion_email=request.completion_email,
     )
 
 

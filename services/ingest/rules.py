@@ -71,6 +71,8 @@ def _within_this_release(request: NotificationRequest) -> Iterator[FieldError]:
         yield _error("/script", "unsupported", "this release has one script, `default`; leave the field out")
     if request.schedule is not None and request.schedule.job is not None:
         yield _error("/schedule/job", "unsupported", "jobs are not supported by this release; leave the field out")
+    if request.completion_email:
+        yield _error("/completion_email", "unsupported", "is not supported by this release; leave the field out")
 
 
 def _options_are_small(request: NotificationRequest) -> Iterator[FieldError]:

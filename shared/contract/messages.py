@@ -52,7 +52,8 @@ class NotificationAccepted(Message):
     """A valid request on its way to intake, on `notifications.accepted.{lane}`.
 
     `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
-    `recipients` holds each id once, in the order of the request. `owner` is the id of the key that asked.
+    `recipients` holds each id once, in the order of the request. `owner` is the id of the key that asked. `job` is
+    the schedule's. `completion_email`: the tenant's admins are told when the last delivery has ended (B12).
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
@@ -76,6 +77,8 @@ class NotificationAccepted(Message):
     expires_at: AwareDatetime | None = None
     payload_hash: str | None = None
     schedule_id: int | None = None
+    job: str | None = None
+    completion_email: bool = False
 
 
 class NotificationScheduled(Message):

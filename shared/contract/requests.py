@@ -112,3 +112,6 @@ class NotificationRequest(RequestModel):
     idempotency_key: Id | None = None
     schedule: ScheduleRequest | None = None
     expires_at: AwareDatetime | None = None
+    completion_email: Annotated[
+        bool, Field(description="Mail the tenant's admins the counts and failures once the last delivery has ended.")
+    ] = False

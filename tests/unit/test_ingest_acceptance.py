@@ -92,6 +92,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(items=[{"table": "t", "id": "1", "url": "data:,"}]), {("/items/0/url", "url")}, id="item"),
         pytest.param(body(audience={"kind": "team", "company": "3"}), {("/audience", "unsupported")}, id="audience"),
         pytest.param(body(script="mine"), {("/script", "unsupported")}, id="script"),
+        pytest.param(body(completion_email=True), {("/completion_email", "unsupported")}, id="completion email"),
         pytest.param(body(idempotency_key=""), {("/idempotency_key", "string_too_short")}, id="empty key"),
         pytest.param(body(idempotency_key="k" * 256), {("/idempotency_key", "string_too_long")}, id="long key"),
         pytest.param(
