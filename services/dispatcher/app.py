@@ -1,12 +1,7 @@
 """The composition root: which role runs which loops, and what they are made of."""
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-
-import structlog
-from prometheus_client import CollectorRegistry
 
 from services.dispatcher.delivery import (
     admission,
@@ -36,9 +31,7 @@ from shared.kafka import consumer
 from shared.kafka.lag import open_lag_reader
 from shared.kafka.producer import open_producer
 from shared.retry import Backoff
-from shared.runtime import health, lifecycle, startup
-
-_log = structlog.get_logger()
+from shared.runtime import lifecycle, startup
 
 Loops = Mapping[str, lifecycle.Loop]
 Assembly = Callable[[Parts], Awaitable[Loops]]
@@ -50,13 +43,13 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
     settings, group = parts.settings, intake.group(lane)
     taking_in = intake.Intake(lane, await parts.pool(lane), parts, _rules(settings))
     reading = await parts.consumer(group, topics.accepted(lane), settings.intake_batch_notifications)
-    parts.health.ready[f"poison.intake.{lane}"] = taking_in.burial.paused
+    parts.start.health.ready[f"poison.intake.{lane}"] = taking_in.burial.paused
     return {f"intake.{lane}": partial(consumer.consume, reading, taking_in.work)}
 
 
 async def fanout_loops(parts: Parts) -> Loops:
     """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk."""
-    lag = await parts.entered(lambda: open_lag_reader(parts.settings), "lag reader")
+    lag = await parts.start.entered(lambda: open_lag_reader(parts.settings), "lag reader")
     loops: dict[str, lifecycle.Loop] = {}
     for lane in (Lane.URGENT, Lane.BULK):
         backlog = Backlog(lag, lane, parts.settings.fanout_most_waiting)
@@ -68,12 +61,12 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     """Role `<channel>.<lane>`: deliveries are claimed, sent and recorded."""
     settings, clock, slot = parts.settings, SystemClock(), claim_store.Slot(channel, lane, parts.instance)
     opening = webhook.open_sink if channel is Channel.PUSH else mail.open_sink
-    sink: ports.Sink = await parts.stack.enter_async_context(opening(settings, clock))
+    sink: ports.Sink = await parts.start.stack.enter_async_context(opening(settings, clock))
     pool, beating = await parts.pool(lane), pulse.Pulse(slot.role)
     reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
     bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute)
     claims = claim_store.ClaimStore(pool, slot, bounds, clock)
-    parts.health.ready[f"poison.{slot.role}"] = claims.burial.paused
+    parts.start.health.ready[f"poison.{slot.role}"] = claims.burial.paused
     store = outcome_store.OutcomeStore(pool, slot, clock)
     stages = delivery.Stages(
         reader.Reader(slot, reading, claims, beating),
@@ -83,7 +76,7 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
         observed.Observed(parts.metrics, slot, clock),
         beating,
     )
-    parts.health.live[f"loop.{slot.role}"] = beating.missing
+    parts.start.health.live[f"loop.{slot.role}"] = beating.missing
     return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink)).run}
 
 
@@ -135,34 +128,14 @@ async def run(settings: Settings, roles: Sequence[str]) -> None:
         ExceptionGroup: a loop crashed.
         TimeoutError: the loops did not end within `drain_seconds`.
     """
-    checks, registry = health.Health(), CollectorRegistry()
-    with lifecycle.stop_on_signals() as stop:
-        async with (
-            health.serve(checks, registry, settings.ops_host, settings.ops_port) as port,
-            contextlib.AsyncExitStack() as stack,
-        ):
-            _log.info("starting", roles=list(roles), ops_port=port)
-            checks.ready["start"] = startup.still_starting
-            parts = await _opened(settings, Metrics(registry), checks, stack, stop)
-            loops = await _assembled(parts, roles)
-            del checks.ready["start"]
-            _log.info("started", loops=list(loops))
-            await lifecycle.run_until_stopped(loops, stop, settings.drain_seconds)
-
-
-async def _opened(
-    settings: Settings, metrics: Metrics, checks: health.Health, stack: contextlib.AsyncExitStack, stop: asyncio.Event
-) -> Parts:
-    producer = await startup.until_it_answers(lambda: stack.enter_async_context(open_producer(settings)), stop, "kafka")
-    instance = lifecycle.instance_name(settings.instance)
-    return Parts(settings, instance, metrics, checks, producer, {}, stack, stop)
-
-
-async def _assembled(parts: Parts, roles: Sequence[str]) -> dict[str, lifecycle.Loop]:
-    loops: dict[str, lifecycle.Loop] = {}
-    for role in roles:
-        loops.update(await ROLES[role](parts))
-    return loops
+    async with startup.starting(settings) as start:
+        producer = await start.entered(lambda: open_producer(settings), "Kafka")
+        instance = lifecycle.instance_name(settings.instance)
+        parts = Parts(settings, instance, Metrics(start.registry), producer, start)
+        loops: dict[str, lifecycle.Loop] = {}
+        for role in roles:
+            loops |= await ROLES[role](parts)
+        await start.run(loops, loops=list(loops))
 
 
 def _rules(settings: Settings) -> Rules:

@@ -1,9 +1,7 @@
 """The inbox put together: its pool and its API."""
 
-from contextlib import AsyncExitStack, closing
-
-import structlog
-from prometheus_client import CollectorRegistry
+from contextlib import closing
+from functools import partial
 
 from services.inbox import api
 from services.inbox.actions import Actions
@@ -12,38 +10,23 @@ from services.inbox.relay import Relay
 from services.inbox.settings import Settings
 from services.inbox.tokens import Tokens
 from shared.clock import SystemClock
-from shared.postgres import migrate
 from shared.postgres.api_keys import ApiKeys
-from shared.postgres.pool import Pool, open_pool, reachable
-from shared.runtime import health, lifecycle, startup, web
+from shared.postgres.opening import checked_pool
+from shared.postgres.pool import Pool
+from shared.runtime import startup, web
 from shared.runtime.secret_file import SecretFile
-
-_log = structlog.get_logger()
 
 
 async def run(settings: Settings) -> None:
     """Serve the inbox until it is told to stop."""
-    registry = CollectorRegistry()
-    checks = health.Health(ready={"start": startup.still_starting})
-    async with AsyncExitStack() as stack:
-        stop = stack.enter_context(lifecycle.stop_on_signals())
-        listening = stack.enter_context(closing(web.bound_socket(settings)))
-        await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
-        pool = await startup.until_it_answers(
-            lambda: stack.enter_async_context(open_pool(settings, "tocsin-inbox")), stop, "PostgreSQL"
-        )
-        await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
-        metrics = Metrics(registry)
+    async with startup.starting(settings) as start:
+        listening = start.stack.enter_context(closing(web.bound_socket(settings)))
+        port = listening.getsockname()[1]
+        pool = await checked_pool(start, settings, "tocsin-inbox")
+        metrics = Metrics(start.registry)
         relay = Relay(pool, settings, metrics)
-        built = api.build(_parts(settings, pool, Actions(pool, relay, metrics), listening.getsockname()[1]))
-        checks.ready["postgres"] = lambda: reachable(pool)
-        del checks.ready["start"]
-        _log.info("started", port=listening.getsockname()[1])
-        await lifecycle.run_until_stopped(
-            {"http": lambda stopping: web.serve(built, listening, stopping), "relay": relay.run},
-            stop,
-            settings.drain_seconds,
-        )
+        built = api.build(_parts(settings, pool, Actions(pool, relay, metrics), port))
+        await start.run({"http": partial(web.serve, built, listening), "relay": relay.run}, port=port)
 
 
 def _parts(settings: Settings, pool: Pool, actions: Actions, port: int) -> api.Parts:

@@ -3,9 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack, closing
-
-import structlog
-from prometheus_client import CollectorRegistry
+from functools import partial
 
 from services.ingest import api
 from services.ingest.admission import Admission
@@ -27,8 +25,6 @@ from shared.postgres.pool import Pool, open_pool
 from shared.runtime import health, lifecycle, startup, web
 from shared.runtime.secret_file import SecretFile
 
-_log = structlog.get_logger()
-
 
 async def run(settings: Settings) -> None:
     """Serve both doors until SIGTERM or SIGINT, then drain.
@@ -40,12 +36,10 @@ async def run(settings: Settings) -> None:
         ExceptionGroup: a loop crashed.
         TimeoutError: the loops did not end within `drain_seconds`.
     """
-    registry, clock, checks = CollectorRegistry(), SystemClock(), health.Health()
-    metrics = Metrics(registry)
-    async with AsyncExitStack() as stack:
-        stop = stack.enter_context(lifecycle.stop_on_signals())
+    clock = SystemClock()
+    async with startup.starting(settings) as start:
+        metrics, stack, checks = Metrics(start.registry), start.stack, start.health
         listening = stack.enter_context(closing(web.bound_socket(settings)))
-        await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
         pool = await stack.enter_async_context(open_pool(settings, "tocsin-ingest", min_size=0))
         store = Store(pool)
         cache = SettingsCache(store, SecretFile(settings.api_key_secret_file), clock)
@@ -59,15 +53,14 @@ async def run(settings: Settings) -> None:
         records = TopicDoor(settings, cache, admission, Answers(publisher, store), clock)
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
         application = api.build(http.notification, http.batch)
-        _log.info("started", port=listening.getsockname()[1])
         loops: dict[str, lifecycle.Loop] = {
-            "http": lambda stopping: web.serve(application, listening, stopping),
+            "http": partial(web.serve, application, listening),
             "requests": lambda stopping: _requests(settings, records, checks, stopping),
             "settings": lambda stopping: _settings(settings, cache, pool, stopping),
             "kafka": publisher.connect,
             "lag": lag.follow,
         }
-        await lifecycle.run_until_stopped(loops, stop, settings.drain_seconds)
+        await start.run(loops, port=listening.getsockname()[1])
 
 
 async def _settings(settings: Settings, cache: SettingsCache, pool: Pool, stop: asyncio.Event) -> None:

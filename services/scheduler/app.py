@@ -1,12 +1,7 @@
 """The scheduler put together: its pool, its Kafka clients and its loops."""
 
-import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from time import monotonic
-
-import structlog
-from prometheus_client import CollectorRegistry
 
 from services.scheduler.drain import Drain
 from services.scheduler.leases import Leases
@@ -21,11 +16,10 @@ from shared.contract import topics
 from shared.kafka.consumer import Consumer, consume, open_consumer
 from shared.kafka.lag import LagReader, open_lag_reader
 from shared.kafka.producer import Producer, open_producer
-from shared.postgres import migrate
-from shared.postgres.pool import Pool, open_pool, reachable
-from shared.runtime import health, lifecycle, startup
-
-_log = structlog.get_logger()
+from shared.postgres.opening import checked_pool
+from shared.postgres.pool import Pool
+from shared.runtime import lifecycle, startup
+from shared.runtime.startup import Start
 
 _LEASES_SECONDS = 1.0
 _OUTBOX_SECONDS = 1.0
@@ -44,32 +38,19 @@ class Parts:
 
 async def run(settings: Settings) -> None:
     """Run the scheduler until it is told to stop."""
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    checks = health.Health(ready={"start": startup.still_starting})
-    async with AsyncExitStack() as stack:
-        stop = stack.enter_context(lifecycle.stop_on_signals())
-        await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
-        parts = await _opened(stack, settings, stop)
-        checks.live["consumer"] = lambda: parts.consumer.stalled(monotonic())
-        checks.ready["postgres"] = lambda: reachable(parts.pool)
-        del checks.ready["start"]
-        _log.info("started")
-        await lifecycle.run_until_stopped(_loops(parts, metrics, settings), stop, settings.drain_seconds)
+    async with startup.starting(settings) as start:
+        parts = await _opened(start, settings)
+        start.health.live["consumer"] = lambda: parts.consumer.stalled(monotonic())
+        await start.run(_loops(parts, Metrics(start.registry), settings))
 
 
-async def _opened(stack: AsyncExitStack, settings: Settings, stop: asyncio.Event) -> Parts:
+async def _opened(start: Start, settings: Settings) -> Parts:
     """Everything the loops need, once it answers."""
-    pool = await startup.until_it_answers(
-        lambda: stack.enter_async_context(open_pool(settings, "tocsin-scheduler")), stop, "PostgreSQL"
-    )
-    await startup.until_it_answers(lambda: migrate.require_schema(pool), stop, "PostgreSQL")
-    producer = await startup.until_it_answers(lambda: stack.enter_async_context(open_producer(settings)), stop, "Kafka")
-    lag = await startup.until_it_answers(lambda: stack.enter_async_context(open_lag_reader(settings)), stop, "Kafka")
-    consumer = await startup.until_it_answers(
-        lambda: stack.enter_async_context(open_consumer(settings, GROUP, [topics.SCHEDULED], settings.release_batch)),
-        stop,
-        "Kafka",
+    pool = await checked_pool(start, settings, "tocsin-scheduler")
+    producer = await start.entered(lambda: open_producer(settings), "Kafka")
+    lag = await start.entered(lambda: open_lag_reader(settings), "Kafka")
+    consumer = await start.entered(
+        lambda: open_consumer(settings, GROUP, [topics.SCHEDULED], settings.release_batch), "Kafka"
     )
     return Parts(pool, producer, lag, consumer)
 

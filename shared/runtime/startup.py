@@ -1,26 +1,29 @@
-"""Starting while Kafka or PostgreSQL does not answer yet: wait for it, say so once per change, never crash."""
+"""Putting a service together: each part is waited for, closed in reverse, and only then is the service ready.
+
+While Kafka or PostgreSQL does not answer yet, a service waits for it and says so once per change; it never crashes.
+"""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from shared.errors import TransientError
 from shared.retry import Backoff
-from shared.runtime import lifecycle
+from shared.runtime import health, lifecycle
+from shared.runtime.settings import BaseServiceSettings
 
 _log = structlog.get_logger()
 
+_STARTING = "start"
 _BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
 
 T = TypeVar("T")
-
-
-async def still_starting() -> str | None:
-    """A readiness check for the time before everything answered; removed by then."""
-    return "still starting"
 
 
 async def until_it_answers(opening: Callable[[], Awaitable[T]], stop: asyncio.Event, what: str) -> T:
@@ -42,3 +45,47 @@ async def until_it_answers(opening: Callable[[], Awaitable[T]], stop: asyncio.Ev
         delay = _BACKOFF.delay_seconds(attempt, random.random())  # noqa: S311 - jitter is no secret
         await lifecycle.pause(stop, delay)
     raise lifecycle.StopAskedError(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A service while it is put together: what is entered through it is left with the service, in reverse order."""
+
+    settings: BaseServiceSettings
+    stop: asyncio.Event
+    stack: AsyncExitStack
+    health: health.Health
+    registry: CollectorRegistry
+
+    async def entered(self, opening: Callable[[], AbstractAsyncContextManager[T]], what: str) -> T:
+        """What `opening` gives, entered once it answers.
+
+        Raises:
+            lifecycle.StopAskedError: told to stop while waiting.
+        """
+        return await until_it_answers(lambda: self.stack.enter_async_context(opening()), self.stop, what)
+
+    async def run(self, loops: Mapping[str, lifecycle.Loop], /, **started: Any) -> None:
+        """Be ready and run the loops until told to stop; `started` are fields of the log line that says so.
+
+        Raises:
+            ExceptionGroup: a loop crashed.
+            TimeoutError: the loops did not end within `drain_seconds`.
+        """
+        del self.health.ready[_STARTING]
+        _log.info("started", **started)
+        await lifecycle.run_until_stopped(loops, self.stop, self.settings.drain_seconds)
+
+
+@asynccontextmanager
+async def starting(settings: BaseServiceSettings) -> AsyncIterator[Start]:
+    """A service that obeys signals and serves its health pages, on which it is not ready until it runs."""
+    checks, registry = health.Health(ready={_STARTING: _still_starting}), CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(lifecycle.stop_on_signals())
+        await stack.enter_async_context(health.serve(checks, registry, settings.ops_host, settings.ops_port))
+        yield Start(settings, stop, stack, checks, registry)
+
+
+async def _still_starting() -> str | None:
+    return "still starting"

@@ -301,8 +301,8 @@ async def test_very_many_recipients_are_left_to_fan_out(bench: intake.Bench) -> 
 
 
 async def test_a_stop_leaves_the_rest_of_a_batch_to_whoever_reads_next(bench: intake.Bench) -> None:
-    bench.parts.stop.set()
+    bench.parts.start.stop.set()
     with pytest.raises(TransientError, match="stops"):
         await bench.take_in(accepted("u0"))
-    bench.parts.stop.clear()
+    bench.parts.start.stop.clear()
     assert await bench.rows("SELECT 1 FROM positions") == []

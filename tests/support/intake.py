@@ -27,6 +27,7 @@ from shared.kafka.producer import open_producer
 from shared.postgres.pool import Pool, open_pool
 from shared.runtime import health
 from shared.runtime.settings import KafkaSettings
+from shared.runtime.startup import Start
 from tests.support.databases import Database
 from tests.support.notifications import TENANT
 
@@ -99,9 +100,8 @@ async def opened(kafka: KafkaSettings, database: Database, group: str = "") -> A
         consumer = await stack.enter_async_context(
             open_consumer(kafka, group or loop.group(Lane.ROUTINE), [topics.accepted(Lane.ROUTINE)], 500)
         )
-        parts = Parts(
-            settings, "one", Metrics(CollectorRegistry()), health.Health(), producer, {}, stack, asyncio.Event()
-        )  # fmt: skip
+        start = Start(settings, asyncio.Event(), stack, health.Health(), CollectorRegistry())
+        parts = Parts(settings, "one", Metrics(start.registry), producer, start)
         yield Bench(kafka, database, pool, parts, consumer, loop.Intake(Lane.ROUTINE, pool, parts, RULES))
 
 

@@ -24,6 +24,7 @@ from shared.errors import TransientError
 from shared.kafka.producer import Producer, open_producer
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
+from shared.runtime.startup import Start
 from tests.support.service import ROOT
 
 INSTANCE = "sink-0"
@@ -83,12 +84,14 @@ async def running(kafka: KafkaSettings, dsn: str, channel: Channel, **given: Any
         kafka_bootstrap=kafka.kafka_bootstrap, topic_prefix=kafka.topic_prefix, postgres_dsn=dsn,
         allowed_private_hosts="127.0.0.1", smtp_security=SmtpSecurity.NONE, postgres_timeout_seconds=5, **given,
     )  # fmt: skip
-    metrics, health, stop = Metrics(CollectorRegistry()), Health(), asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
+        start = Start(settings, asyncio.Event(), stack, Health(), CollectorRegistry())
         producer = await stack.enter_async_context(open_producer(settings))
-        parts = Parts(settings, INSTANCE, metrics, health, producer, {}, stack, stop)
+        parts = Parts(settings, INSTANCE, Metrics(start.registry), producer, start)
         (loop,) = (await app.sink_loops(parts, channel, Lane.URGENT)).values()
-        lane = RunningLane(settings, producer, metrics, health, stop, asyncio.create_task(loop(stop)))
+        lane = RunningLane(
+            settings, producer, parts.metrics, start.health, start.stop, asyncio.create_task(loop(start.stop))
+        )
         try:
             yield lane
         finally:

@@ -40,7 +40,7 @@ class Intake:
         self._pool = pool
         self._producer = parts.producer
         self._metrics = parts.metrics
-        self._stop = parts.stop
+        self._stop = parts.start.stop
         self._rules = rules
         self.burial = Burial(pool, rules.poison_limit_per_minute)
 
