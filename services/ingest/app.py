@@ -9,6 +9,7 @@ from services.ingest import api
 from services.ingest.admission import Admission
 from services.ingest.doors import topic
 from services.ingest.doors.http import HttpDoor
+from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.doors.topic import Answers, TopicDoor
 from services.ingest.identities import Identities
 from services.ingest.metrics import Metrics
@@ -49,7 +50,7 @@ async def run(settings: Settings) -> None:
         identities = Identities(store, settings.identity_linger_seconds, settings.identity_timeout_seconds)
         await stack.enter_async_context(identities.running())
         admission = Admission(identities, publisher, lag, metrics, clock)
-        http = HttpDoor(cache, admission, metrics, clock, settings.max_in_flight)
+        http = HttpDoor(HttpEntry(cache, admission, metrics, clock, settings.max_in_flight))
         records = TopicDoor(settings, cache, admission, Answers(publisher, store), clock)
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
         application = api.build(http.notification, http.batch)
