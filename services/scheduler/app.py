@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from time import monotonic
 
+from services.scheduler.consumption import Consumption
 from services.scheduler.drain import Drain
 from services.scheduler.leases import Leases
 from services.scheduler.metrics import Metrics
@@ -22,6 +23,7 @@ from shared.runtime import lifecycle, startup
 from shared.runtime.startup import Start
 
 _LEASES_SECONDS = 1.0
+_REPEATS_SECONDS = 1.0
 _OUTBOX_SECONDS = 1.0
 _PENDING_SECONDS = 15.0
 
@@ -57,15 +59,18 @@ async def _opened(start: Start, settings: Settings) -> Parts:
 
 def _loops(parts: Parts, metrics: Metrics, settings: Settings) -> dict[str, lifecycle.Loop]:
     planning = Planning(parts.pool, parts.producer, metrics)
-    release = Release(parts.pool, parts.producer, metrics, settings)
+    consumption = Consumption(parts.lag)
+    release = Release(parts.pool, parts.producer, consumption, metrics, settings)
     leases = Leases(parts.pool, metrics, settings)
     drain = Drain(parts.pool, parts.producer, metrics, settings)
-    unclaimed = Unclaimed(parts.pool, parts.producer, parts.lag, metrics, settings)
+    unclaimed = Unclaimed(parts.pool, parts.producer, consumption, metrics, settings)
     pending = Pending(parts.pool, metrics)
     return {
         "planning": lambda stop: consume(parts.consumer, planning.store, stop),
         "schedules": sweeping("schedules", release.schedules, settings.poll_seconds),
         "retries": sweeping("retries", release.retries, settings.poll_seconds),
+        "repeated schedules": sweeping("repeated schedules", release.repeated_schedules, _REPEATS_SECONDS),
+        "repeated retries": sweeping("repeated retries", release.repeated_retries, _REPEATS_SECONDS),
         "leases": sweeping("leases", leases.sweep, min(_LEASES_SECONDS, settings.lease_seconds / 4)),
         "outbox": sweeping("outbox", drain.sweep, _OUTBOX_SECONDS),
         "unclaimed": sweeping("unclaimed", unclaimed.sweep, settings.reconcile_poll_seconds),

@@ -1,9 +1,9 @@
 """What intake planned and handed over but no sink ever claimed is produced again: the last net below Kafka.
 
 Offsets bring a record again after any crash, so nothing should fall this far; a topic that lost records does it. An
-item counts as lost when its lane's topics held nothing unclaimed, and afterwards a planned delivery of an item older
-than `reconcile_age_seconds` has no row. Every item is looked at once: the mark up to where moves on only after its
-slice was looked at whole, and only while the lane had no lag, since what still waits in Kafka is not lost.
+item counts as lost when its lane's sinks have consumed all they were handed until `reconcile_age_seconds` after it was
+made, and a planned delivery of it has no row. Every item is looked at once: the mark up to where moves on only after
+its slice was looked at whole, and only as far as that, since what still waits in Kafka is not lost.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from services.scheduler.consumption import Consumption
 from services.scheduler.metrics import Kind, Metrics
 from services.scheduler.settings import Settings
-from services.scheduler.store import deliveries, planned
+from services.scheduler.store import deliveries, planned, retries
 from services.scheduler.store.planned import PlannedItem
 from shared.contract import records, topics
 from shared.contract.importance import Lane
 from shared.contract.messages import DeliveryRequested
-from shared.contract.outcomes import Channel
-from shared.kafka.lag import LagReader
 from shared.kafka.producer import Producer
 from shared.postgres.pool import Connection, Pool, transaction
 
@@ -32,16 +31,18 @@ _LONGEST_SLICE = timedelta(hours=1)
 class Unclaimed:
     """Looks through the items of one lane, a slice of time after the other."""
 
-    def __init__(self, pool: Pool, producer: Producer, lag: LagReader, metrics: Metrics, settings: Settings) -> None:
+    def __init__(
+        self, pool: Pool, producer: Producer, consumption: Consumption, metrics: Metrics, settings: Settings
+    ) -> None:
         self._pool = pool
         self._producer = producer
-        self._lag = lag
+        self._consumption = consumption
         self._metrics = metrics
         self._settings = settings
         self._slices = dict.fromkeys(Lane, _SHORTEST_SLICE)
 
     async def sweep(self) -> bool:
-        """One slice of every lane that has no lag; True while one of them is still behind."""
+        """One slice of every lane; True while one of them has another."""
         behind = False
         for lane in Lane:
             behind |= await self._lane(lane)
@@ -51,21 +52,28 @@ class Unclaimed:
         async with transaction(self._pool) as connection:
             mark = await planned.lock_mark(connection, lane)
             horizon = await planned.horizon(connection, self._settings.reconcile_age_seconds)
-            if mark is None or mark >= horizon or not await self._is_idle(lane):
+            if mark is None or mark >= horizon:
                 return False
-            until = min(horizon, mark + self._slices[lane])
+            limit = await self._consumed(lane, horizon)
+            if limit is None or mark >= limit:
+                return False
+            until = min(limit, mark + self._slices[lane])
             seen = await self._slice(connection, lane, mark, until)
             await planned.write_mark(connection, lane, until)
         # Empty stretches are crossed in growing steps, so that a scheduler that was away for days catches up.
         self._slices[lane] = _SHORTEST_SLICE if seen else min(_LONGEST_SLICE, self._slices[lane] * 2)
-        return until < horizon
+        return until < limit
 
-    async def _is_idle(self, lane: Lane) -> bool:
-        """Whether all that was handed to the lane's sinks has been claimed."""
-        for channel in (Channel.PUSH, Channel.EMAIL):
-            if await self._lag.of(f"dispatcher.{channel}.{lane}", [topics.deliveries(channel, lane)]):
-                return False
-        return True
+    async def _consumed(self, lane: Lane, horizon: datetime) -> datetime | None:
+        """Up to when items of the lane were made whose deliveries its sinks must have seen; `horizon` at the latest."""
+        age = timedelta(seconds=self._settings.reconcile_age_seconds)
+        marks = [
+            await self._consumption.until(way.group, topics.deliveries(way.channel, way.lane), horizon + age)
+            for way in retries.WAYS
+            if way.lane is lane
+        ]
+        known = [mark for mark in marks if mark is not None]
+        return min(known) - age if len(known) == len(marks) else None
 
     async def _slice(self, connection: Connection, lane: Lane, after: datetime, until: datetime) -> int:
         seen = 0

@@ -1,174 +1,36 @@
-"""The scheduler on real Kafka and PostgreSQL: what is due is produced, once a while, by any number of replicas."""
+"""The scheduler on real Kafka and PostgreSQL: schedules, leases, the outbox, what nobody claimed."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
+from services.scheduler.consumption import Consumption
 from services.scheduler.drain import Drain
-from services.scheduler.leases import Leases
-from services.scheduler.metrics import Metrics
 from services.scheduler.pending import Pending
-from services.scheduler.planning import Planning
-from services.scheduler.release import Release
-from services.scheduler.settings import Settings
 from services.scheduler.unclaimed import Unclaimed
 from shared.contract import codec, ids, messages, records, topics
-from shared.contract.importance import Importance, Lane
-from shared.contract.outcomes import Channel, Door
 from shared.contract.records import Record
-from shared.kafka.consumer import open_consumer
-from shared.kafka.lag import LagReader, open_lag_reader
-from shared.kafka.producer import Producer, open_producer
 from shared.postgres import outbox
-from shared.postgres.pool import Pool, open_pool, transaction
-from tests.support import databases, rows
-from tests.support import topics as test_topics
-
-PUSH_URGENT = topics.deliveries(Channel.PUSH, Lane.URGENT)
-
+from shared.postgres.pool import transaction
+from tests.support import rows, scheduling
+from tests.support.scheduling import PUSH_URGENT, House, Stage, later, plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-EMPTIED = ("schedules", "deliveries", "attempts", "notifications", "inbox_items", "dead_letters", "outbox", "bodies",
-           "importances", "positions")  # fmt: skip
-
-
-@dataclass
-class House:
-    """What all tests of the module share: each begins with empty tables and looks only at what it produced."""
-
-    pool: Pool
-    producer: Producer
-    lag: LagReader
-    owner: asyncpg.Connection
-    settings: Settings
-
-
-@dataclass
-class Stage(House):
-    """The house in one test, with metrics of its own; `begun` is where each partition ended before."""
-
-    registry: CollectorRegistry
-    metrics: Metrics
-    begun: dict[TopicPartition, int]
-
-    def release(self) -> Release:
-        return Release(self.pool, self.producer, self.metrics, self.settings)
-
-    def leases(self, **changed: Any) -> Leases:
-        return Leases(self.pool, self.metrics, self.settings.model_copy(update={"lease_seconds": 1e-6, **changed}))
-
-    async def produced(self, topic: str) -> list[bytes]:
-        """All values that this test has put on a topic, acknowledged as they are."""
-        name = self.settings.topic(topic)
-        async with reading(self.settings) as client:
-            partitions = [partition for partition in self.begun if partition.topic == name]
-            client.assign(partitions)
-            for partition in partitions:
-                client.seek(partition, self.begun[partition])
-            ends = await client.end_offsets(partitions)
-            seen: list[bytes] = []
-            async with asyncio.timeout(30):
-                while [each for each in partitions if await client.position(each) < ends[each]]:
-                    fetched = await client.getmany(timeout_ms=200)
-                    seen += [record.value for records in fetched.values() for record in records]
-            return seen
-
-    async def all_claimed(self) -> None:
-        """Commit for every sink that it has read its topics to their ends."""
-        for channel in (Channel.PUSH, Channel.EMAIL):
-            for lane in Lane:
-                group = self.settings.group(f"dispatcher.{channel}.{lane}")
-                name = self.settings.topic(topics.deliveries(channel, lane))
-                async with reading(self.settings, group) as client:
-                    partitions = [partition for partition in self.begun if partition.topic == name]
-                    client.assign(partitions)
-                    await client.commit(await client.end_offsets(partitions))
-
-
-@asynccontextmanager
-async def reading(settings: Settings, group: str | None = None) -> AsyncIterator[Any]:
-    client = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, group_id=group, enable_auto_commit=False)
-    await client.start()
-    try:
-        yield client
-    finally:
-        await client.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(postgres_server: str, kafka_bootstrap: str) -> AsyncIterator[House]:
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(databases.cloned(postgres_server))
-        prefix = await stack.enter_async_context(test_topics.prefixed(kafka_bootstrap))
-        settings = Settings(
-            postgres_dsn=SecretStr(database.dsn("scheduler")), kafka_bootstrap=kafka_bootstrap, topic_prefix=prefix
-        )
-        await test_topics.create(settings)
-        pool = await stack.enter_async_context(open_pool(settings, "test"))
-        producer = await stack.enter_async_context(open_producer(settings))
-        lag = await stack.enter_async_context(open_lag_reader(settings))
-        owner = await rows.owner(database.owner)
-        stack.push_async_callback(owner.close)
-        await rows.tenant(owner)
-        yield House(pool, producer, lag, owner, settings)
+    async with scheduling.opened(postgres_server, kafka_bootstrap) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(house: House) -> Stage:
-    for table in EMPTIED:
-        await house.owner.execute(f"DELETE FROM {table}")  # noqa: S608
-    async with reading(house.settings) as client:
-        partitions = [
-            TopicPartition(house.settings.topic(topic.name), number)
-            for topic in topics.TOPICS
-            for number in range(min(topic.partitions, test_topics.PARTITIONS))
-        ]
-        begun = await client.end_offsets(partitions)
-    registry = CollectorRegistry()
-    shared = (house.pool, house.producer, house.lag, house.owner, house.settings)
-    return Stage(*shared, registry, Metrics(registry), begun)
-
-
-def later(due_in: timedelta, **changed: Any) -> messages.NotificationScheduled:
-    now = datetime.now(UTC)
-    notification = messages.NotificationAccepted(
-        id=ids.fresh(), at=now, tenant=rows.TENANT, notification_id=uuid.uuid4(), source="test", name="Later",
-        description="…", recipients=("ada",), importance=Importance.DANGER, class_key="general",
-        channels=tuple(Channel), lane=Lane.URGENT, door=Door.HTTP, owner="key", accepted_at=now,
-    )  # fmt: skip
-    standard: dict[str, Any] = {
-        "id": ids.fresh(), "at": now, "tenant": rows.TENANT, "schedule_id": 7, "due_at": now + due_in,
-        "local": "2026-12-01T09:00:00", "timezone": "Australia/Sydney", "notification": notification,
-    }  # fmt: skip
-    return messages.NotificationScheduled.model_validate({**standard, **changed})
-
-
-async def plan(stage: Stage, *sent: Record) -> None:
-    """Produce records and let the scheduler store them, twice, as after a crash before the offset's commit."""
-    await stage.producer.send_all(sent)
-    planning = Planning(stage.pool, stage.producer, stage.metrics)
-    async with open_consumer(stage.settings, "scheduler", [topics.SCHEDULED], 100) as consumer:
-        seen = 0
-        async with asyncio.timeout(30):
-            while seen < len(sent):
-                batch = await consumer.batch()
-                seen += len(batch.records)
-                if batch.records:
-                    await planning.store(batch)
-                    await planning.store(batch)
-                    await consumer.commit(batch.positions)
+    return await scheduling.staged(house)
 
 
 async def test_a_scheduled_notification_becomes_one_row_and_one_event(stage: Stage) -> None:
@@ -211,82 +73,6 @@ async def test_what_is_no_schedule_becomes_a_dead_letter_and_holds_nothing_up(st
     assert [(row["tenant"], row["reason"]) for row in letters] == [(rows.TENANT, "invalid"), ("", "undecodable")]
     assert letters[1]["original"] == b"{"
     assert set(await stage.produced(topics.DEAD_LETTERS)) >= {b"{", impossible.encoded()}
-
-
-async def test_a_due_schedule_is_produced_once_until_its_release_runs_out(stage: Stage) -> None:
-    scheduled = later(timedelta(seconds=-1))
-    await plan(stage, records.scheduled(scheduled), records.scheduled(later(timedelta(hours=1), schedule_id=8)))
-    release = stage.release()
-    for _ in range(3):
-        assert not await release.schedules()
-    accepted = [
-        codec.decoded(value, messages.NotificationAccepted)
-        for value in await stage.produced(topics.accepted(Lane.URGENT))
-    ]
-    assert [(one.notification_id, one.schedule_id) for one in accepted] == [(scheduled.notification.notification_id, 7)]
-    assert accepted[0].accepted_at == scheduled.notification.accepted_at
-
-    await stage.owner.execute("UPDATE schedules SET released_until = now() - interval '1 second' WHERE id = 7")
-    await release.schedules()
-    assert len(await stage.produced(topics.accepted(Lane.URGENT))) == 2, "intake has not taken it in: it comes again"
-    lateness = stage.registry.get_sample_value("tocsin_release_lateness_seconds_count", {"kind": "schedule"})
-    assert lateness == 1, "a repeat says nothing about lateness"
-
-
-async def test_a_cancelled_schedule_is_not_produced(stage: Stage) -> None:
-    await plan(stage, records.scheduled(later(timedelta(seconds=-1))))
-    await stage.owner.execute("UPDATE schedules SET state = 'cancelled'")
-    await stage.release().schedules()
-    assert await stage.produced(topics.accepted(Lane.URGENT)) == []
-
-
-async def test_a_due_retry_is_produced_with_its_attempt_and_only_once(stage: Stage) -> None:
-    notification = await rows.notification(stage.owner)
-    due = await rows.delivery(stage.owner, notification, attempt=3)
-    await rows.delivery(stage.owner, notification, due_at=datetime.now(UTC) + timedelta(hours=1))
-    await rows.delivery(stage.owner, notification, due_at=datetime.max.replace(tzinfo=UTC))
-    await rows.delivery(stage.owner, notification, state="sent")
-    release = stage.release()
-    for _ in range(3):
-        await release.retries()
-    [value] = await stage.produced(PUSH_URGENT)
-    request = codec.decoded(value, messages.DeliveryRequested)
-    assert (request.id, request.attempt, request.expires_on) == (due["id"], 3, due["expires_on"])
-    assert (request.recipient, request.endpoint, request.lane) == ("ada", due["endpoint"], Lane.URGENT)
-
-
-async def test_a_failure_after_a_release_is_due_at_its_own_time(stage: Stage) -> None:
-    # What was released, claimed and failed again within the release must not wait for the release to run out.
-    now = datetime.now(UTC)
-    await rows.delivery(
-        stage.owner, await rows.notification(stage.owner), released_until=now + timedelta(seconds=5), due_at=now
-    )
-    await stage.release().retries()
-    assert len(await stage.produced(PUSH_URGENT)) == 1
-
-
-async def test_what_the_digest_has_just_produced_is_left_alone_for_its_release(stage: Stage) -> None:
-    now = datetime.now(UTC) - timedelta(seconds=1)
-    until = now + timedelta(seconds=stage.settings.release_seconds)
-    await rows.delivery(stage.owner, await rows.notification(stage.owner), due_at=now, released_until=until)
-    await stage.release().retries()
-    assert await stage.produced(PUSH_URGENT) == []
-
-
-async def test_two_replicas_release_every_retry_exactly_once(stage: Stage) -> None:
-    notification = await rows.notification(stage.owner)
-    wanted = {(await rows.delivery(stage.owner, notification))["id"] for _ in range(60)}
-    few = stage.settings.model_copy(update={"release_batch": 7})
-    replicas = [Release(stage.pool, stage.producer, stage.metrics, few) for _ in range(2)]
-
-    async def drain(release: Release) -> None:
-        while await release.retries():
-            pass
-
-    await asyncio.gather(*map(drain, replicas))
-    await asyncio.gather(*map(drain, replicas))
-    produced = [codec.decoded(value, messages.DeliveryRequested).id for value in await stage.produced(PUSH_URGENT)]
-    assert sorted(produced) == sorted(wanted)
 
 
 def leased(**values: Any) -> dict[str, Any]:
@@ -383,7 +169,7 @@ async def test_a_record_kafka_will_never_take_is_buried_and_the_rest_is_produced
 
 
 async def look_through(stage: Stage) -> None:
-    unclaimed = Unclaimed(stage.pool, stage.producer, stage.lag, stage.metrics, stage.settings)
+    unclaimed = Unclaimed(stage.pool, stage.producer, Consumption(stage.lag), stage.metrics, stage.settings)
     while await unclaimed.sweep():
         pass
 
@@ -412,7 +198,7 @@ async def test_what_was_planned_and_never_claimed_is_produced_again_once(stage: 
     assert stage.registry.get_sample_value("tocsin_released_total", {"kind": "unclaimed"}) == 1
 
 
-async def test_items_are_looked_at_only_once_their_lane_has_no_lag(stage: Stage) -> None:
+async def test_items_are_looked_at_only_once_their_lane_has_consumed_what_it_was_handed(stage: Stage) -> None:
     _, push = await planned(stage, timedelta(minutes=2))
     await stage.all_claimed()
     await stage.producer.send(Record(PUSH_URGENT, b"k", b"still waiting"))

@@ -1,4 +1,4 @@
-"""`deliveries`: retries that are due and leases that ran out."""
+"""`deliveries`: leases that ran out, what is known, what is pending."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +31,15 @@ class DueDelivery:
     accepted_at: datetime
     late_seconds: float | None
 
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> "DueDelivery":
+        """The delivery of a row that has all its fields."""
+        return cls(
+            row["tenant"], row["id"], row["expires_on"], row["subject"], row["subject_id"], row["recipient"],
+            row["endpoint"], Channel(row["channel"]), Lane(row["lane"]), row["attempt"], row["accepted_at"],
+            row["late_seconds"],
+        )  # fmt: skip
+
     def request(self, at: datetime) -> DeliveryRequested:
         """The delivery as it is asked of a sink."""
         return DeliveryRequested(
@@ -48,32 +57,6 @@ class LostLease:
     holds: bool
 
 
-# A release counts only for the due time it came after: a later failure sets a new one.
-_DUE = """
-SELECT tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, attempt, accepted_at,
-  CASE WHEN released_until IS NULL OR released_until < due_at + make_interval(secs => $2)
-       THEN extract(epoch FROM db_now() - due_at)::float8 END AS late_seconds
-FROM deliveries
-WHERE state = 'retry' AND due_at <= db_now()
-  AND (released_until IS NULL OR released_until <= db_now()
-       OR released_until < due_at + make_interval(secs => $2))
-ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
-"""
-_MARK_RELEASED = """
-UPDATE deliveries SET released_until = db_now() + make_interval(secs => $3)
-WHERE id = ANY ($1::uuid[]) AND expires_on = ANY ($2::date[])
-"""
-
-
-async def release(pool: Pool, most: int, again_seconds: float) -> list[DueDelivery]:
-    """Mark up to `most` due retries as released for `again_seconds` and return them to be produced."""
-    async with transaction(pool) as connection:
-        due = [_due(row) for row in await connection.fetch(_DUE, most, again_seconds)]
-        if due:
-            await connection.execute(_MARK_RELEASED, *_keys(due), again_seconds)
-    return due
-
-
 _RUN_OUT = """
 SELECT d.tenant, d.id, d.expires_on, d.subject, d.subject_id, d.recipient, d.endpoint, d.channel, d.lane, d.attempt,
   d.accepted_at, NULL::float8 AS late_seconds, coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds
@@ -86,7 +69,7 @@ ORDER BY d.lease_until LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 
 async def run_out(connection: Connection, most: int) -> list[LostLease]:
     """Lock up to `most` deliveries whose lease ran out."""
-    return [LostLease(_due(row), row["holds"]) for row in await connection.fetch(_RUN_OUT, most)]
+    return [LostLease(DueDelivery.of(row), row["holds"]) for row in await connection.fetch(_RUN_OUT, most)]
 
 
 # The attempt is noted at the end of its lease: when its sink began is not known here.
@@ -101,7 +84,7 @@ ON CONFLICT (delivery_id, attempt, expires_on) DO NOTHING
 async def note_ambiguous(connection: Connection, deliveries: Sequence[DueDelivery]) -> None:
     """Record the attempt under way of each delivery as one of which nobody knows whether it arrived."""
     detail = "the sink recorded no outcome before its lease ran out"
-    await connection.execute(_NOTE_AMBIGUOUS, *_keys(deliveries), Reason.LEASE_RAN_OUT.value, detail)
+    await connection.execute(_NOTE_AMBIGUOUS, *keys(deliveries), Reason.LEASE_RAN_OUT.value, detail)
 
 
 # The fence grows, so that a sink that was only slow cannot record over the new attempt.
@@ -115,7 +98,7 @@ WHERE id = ANY ($1::uuid[]) AND expires_on = ANY ($2::date[])
 async def try_again(connection: Connection, deliveries: Sequence[DueDelivery]) -> None:
     """Make the next attempt of each delivery due now."""
     if deliveries:
-        await connection.execute(_TRY_AGAIN, *_keys(deliveries), Reason.LEASE_RAN_OUT.value)
+        await connection.execute(_TRY_AGAIN, *keys(deliveries), Reason.LEASE_RAN_OUT.value)
 
 
 _GIVE_UP = """
@@ -128,7 +111,7 @@ WHERE id = ANY ($1::uuid[]) AND expires_on = ANY ($2::date[])
 async def give_up(connection: Connection, deliveries: Sequence[DueDelivery], reason: Reason) -> None:
     """End each delivery as dead."""
     if deliveries:
-        await connection.execute(_GIVE_UP, *_keys(deliveries), reason.value)
+        await connection.execute(_GIVE_UP, *keys(deliveries), reason.value)
 
 
 _MEMBERS = "SELECT digest_id, notification_id FROM inbox_items WHERE digest_id = ANY ($1::uuid[])"
@@ -168,14 +151,6 @@ async def oldest_pending(pool: Pool) -> dict[tuple[Lane, Channel], float]:
     return {(Lane(row["lane"]), Channel(row["channel"])): row["age_seconds"] for row in rows}
 
 
-def _keys(deliveries: Sequence[DueDelivery]) -> tuple[list[UUID], list[date]]:
+def keys(deliveries: Sequence[DueDelivery]) -> tuple[list[UUID], list[date]]:
     """Ids and the few days they expire on, which name the partitions to look into."""
     return [delivery.id for delivery in deliveries], list({delivery.expires_on for delivery in deliveries})
-
-
-def _due(row: asyncpg.Record) -> DueDelivery:
-    return DueDelivery(
-        row["tenant"], row["id"], row["expires_on"], row["subject"], row["subject_id"], row["recipient"],
-        row["endpoint"], Channel(row["channel"]), Lane(row["lane"]), row["attempt"], row["accepted_at"],
-        row["late_seconds"],
-    )  # fmt: skip

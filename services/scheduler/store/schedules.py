@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from shared.contract.importance import STANDARD_OPTIONS
+import asyncpg
+
+from shared.contract.importance import STANDARD_OPTIONS, Lane
 from shared.contract.messages import NotificationAccepted, NotificationScheduled
 from shared.postgres.pool import Connection, Pool, transaction
 
@@ -59,25 +62,53 @@ def _row(scheduled: NotificationScheduled) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-# `released_until` keeps the next poll from repeating a release; intake ends `pending` in its own transaction.
+# `released_until` keeps others from repeating a release; intake ends `pending` in its own transaction.
 _RELEASE = """
 WITH due AS (
-  SELECT id, released_until FROM schedules
-  WHERE state = 'pending' AND due_at <= db_now() AND (released_until IS NULL OR released_until <= db_now())
+  SELECT id FROM schedules
+  WHERE state = 'pending' AND released_until IS NULL AND due_at <= db_now()
   ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE schedules SET released_until = db_now() + make_interval(secs => $2)
 FROM due WHERE schedules.id = due.id
-RETURNING schedules.id, schedules.notification,
-  CASE WHEN due.released_until IS NULL
-       THEN extract(epoch FROM db_now() - due_at)::float8 END AS late_seconds
+RETURNING schedules.id, schedules.notification, extract(epoch FROM db_now() - due_at)::float8 AS late_seconds
 """
 
 
 async def release(pool: Pool, most: int, again_seconds: float) -> list[DueSchedule]:
     """Mark up to `most` due schedules as released for `again_seconds` and return them to be produced."""
     async with transaction(pool) as connection:
-        rows = await connection.fetch(_RELEASE, most, again_seconds)
-    return [
-        DueSchedule(row["id"], row["late_seconds"], NotificationAccepted.model_validate(row["notification"]))
-        for row in rows
-    ]
+        return [_due(row) for row in await connection.fetch(_RELEASE, most, again_seconds)]
+
+
+_OVERDUE = """
+SELECT way.lane, db_now() AS now FROM unnest($1::text[]) AS way (lane) CROSS JOIN LATERAL (
+  SELECT FROM schedules
+  WHERE state = 'pending' AND notification ->> 'lane' = way.lane AND released_until <= db_now() LIMIT 1) AS waiting
+"""
+
+
+async def overdue(pool: Pool) -> list[tuple[Lane, datetime]]:
+    """The lanes with schedules whose release has run out, and the time now."""
+    async with transaction(pool) as connection:
+        return [(Lane(row["lane"]), row["now"]) for row in await connection.fetch(_OVERDUE, list(Lane))]
+
+
+_REPEAT = """
+WITH lost AS (
+  SELECT id FROM schedules
+  WHERE state = 'pending' AND notification ->> 'lane' = $1 AND released_until <= $2
+  ORDER BY released_until LIMIT $3 FOR UPDATE SKIP LOCKED)
+UPDATE schedules SET released_until = db_now() + make_interval(secs => $4)
+FROM lost WHERE schedules.id = lost.id
+RETURNING schedules.id, schedules.notification, NULL::float8 AS late_seconds
+"""
+
+
+async def repeat(pool: Pool, lane: Lane, until: datetime, most: int, again_seconds: float) -> list[DueSchedule]:
+    """Mark up to `most` schedules of a lane as released again whose release ran out before `until`."""
+    async with transaction(pool) as connection:
+        return [_due(row) for row in await connection.fetch(_REPEAT, lane, until, most, again_seconds)]
+
+
+def _due(row: asyncpg.Record) -> DueSchedule:
+    return DueSchedule(row["id"], row["late_seconds"], NotificationAccepted.model_validate(row["notification"]))
