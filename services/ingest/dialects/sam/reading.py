@@ -1,0 +1,45 @@
+"""The bytes of a sendNotification to a body that keeps to every rule, or to everything that is wrong with it."""
+
+from typing import Any
+
+import orjson
+
+from services.ingest import documents
+from services.ingest.dialects.sam import body, rules
+from services.ingest.dialects.sam.body import SendNotification
+from services.ingest.dialects.sam.faults import Fault, invalid
+from shared.contract.requests import MAX_BODY_BYTES
+
+_LONGEST_CHARACTER_BYTES = 4
+MAX_BYTES = body.LONGEST_EMAIL_BODY * _LONGEST_CHARACTER_BYTES + MAX_BODY_BYTES
+"""The longest emailBody in UTF-8, and 1 MiB for all the rest."""
+
+
+def read(raw: bytes) -> SendNotification | list[Fault]:
+    """What a caller sent; whether its time has passed is not asked here."""
+    try:
+        found = body.read(_document(raw))
+    except documents.UnfitDocumentError as error:
+        return [invalid("", str(error))]
+    return found if isinstance(found, list) else rules.faults(found) or found
+
+
+def _document(raw: bytes) -> Any:
+    """The JSON document; a large one without the checks that would take its emailBody apart character by character.
+
+    Raises:
+        UnfitDocumentError: no document that reads the same everywhere, or too large without its emailBody.
+    """
+    if len(raw) <= MAX_BODY_BYTES:
+        return documents.parsed(raw)
+    try:
+        whole = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        detail = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}; send a JSON object"
+        raise documents.UnfitDocumentError("not_json", detail) from error
+    large = {"emailBody": whole.pop("emailBody")} if isinstance(whole, dict) and "emailBody" in whole else {}
+    rest = orjson.dumps(whole)
+    if len(rest) > MAX_BODY_BYTES:
+        detail = f"without its emailBody it has more than {MAX_BODY_BYTES:,} bytes; send less"
+        raise documents.UnfitDocumentError("too_large", detail)
+    return {**documents.parsed(rest), **large} if large else documents.parsed(rest)
