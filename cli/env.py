@@ -21,7 +21,5 @@ def env(*, state: flags.State = None, json: flags.Json = False) -> None:
         "TOCSIN_API_KEY": document.get("demo", {}).get("admin_key"),
     }
     known = {name: str(value) for name, value in said.items() if value}
-    if json:
-        output.as_json(known)
-    else:
-        output.lines(*(f"export {name}={shlex.quote(value)}" for name, value in known.items()))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in known.items()]
+    output.answer(known, *exports, for_programs=json)

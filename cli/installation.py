@@ -24,10 +24,7 @@ def migrate(*, postgres: flags.Postgres = None, state: flags.State = None, json:
         raise CommandError(
             f"PostgreSQL: {error}", "Nothing of a failed step stays; run it again.", ExitCode.UNAVAILABLE
         ) from error
-    if json:
-        output.as_json({"applied": applied})
-    else:
-        output.lines(*(applied or ["the schema is up to date"]))
+    output.answer({"applied": applied}, *(applied or ["the schema is up to date"]), for_programs=json)
 
 
 @topics.command("create")
@@ -41,10 +38,7 @@ def create_topics(
     """Create what is missing of Tocsin's topics, with their partitions and retention."""
     settings = KafkaSettings(kafka_bootstrap=Target(state).kafka(kafka))
     created = asyncio.run(admin.create_topics(settings, replication))
-    if json:
-        output.as_json({"created": created})
-    else:
-        output.lines(*(created or ["every topic is there"]))
+    output.answer({"created": created}, *(created or ["every topic is there"]), for_programs=json)
 
 
 @topics.callback()

@@ -20,17 +20,29 @@ def as_json(value: Any, to: TextIO | None = None) -> None:
     out.flush()
 
 
+def answer(value: Any, *shown: str | Table, for_programs: bool) -> None:
+    """Print what came of a command: the value as JSON for programs, else lines and tables for people."""
+    if for_programs:
+        as_json(value)
+        return
+    for part in shown:
+        if isinstance(part, Table):
+            terminal().print(part)
+        else:
+            lines(part)
+
+
 def lines(*text: str) -> None:
     """Print plain lines, none of them changed by markup or width."""
     sys.stdout.write("".join(f"{line}\n" for line in text))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print rows under column names; None shows as an empty cell."""
-    shown = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Rows under column names; None shows as an empty cell."""
+    shown = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    terminal().print(shown)
+    return shown
 
 
 def terminal() -> Console:

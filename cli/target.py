@@ -1,18 +1,22 @@
 """Where a command finds Tocsin: what its flags say, else the environment, else a running stack's `endpoints.json`."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from cli import flags
 from cli.errors import CommandError
 from shared.client import AsyncTocsin, Console
 from shared.runtime.settings import BaseServiceSettings
 
 _CHECKOUT = Path(__file__).parents[1]
+
+T = TypeVar("T")
 
 
 class Environment(BaseSettings):
@@ -29,7 +33,7 @@ class Environment(BaseSettings):
     api_key_secret_file: Path | None = None
 
 
-class Target:
+class Target(flags.Group):
     """One Tocsin, as far as a command needs it; what is missing is named when it is asked for.
 
     Args:
@@ -38,7 +42,7 @@ class Target:
         key: the API key, where a flag gave it.
     """
 
-    def __init__(self, state: Path | None = None, url: str | None = None, key: str | None = None) -> None:
+    def __init__(self, state: flags.State = None, url: flags.Url = None, key: flags.Key = None) -> None:
         self._environment = Environment()
         self.state = state or self._environment.state
         self._url = url
@@ -53,6 +57,23 @@ class Target:
         """The client of the console."""
         url = self._url or self._environment.console_url or self._address("console", "--url or TOCSIN_CONSOLE_URL")
         return Console(url, self._api_key("admin_key"))
+
+    def asked(self, question: Callable[[Console], Awaitable[T]]) -> T:
+        """What the console answers to one question."""
+
+        async def answer() -> T:
+            async with self.console() as console:
+                return await question(console)
+
+        return asyncio.run(answer())
+
+    def listed(self, question: Callable[[Console], AsyncIterator[T]]) -> list[T]:
+        """Everything the console lists, page by page."""
+
+        async def every(console: Console) -> list[T]:
+            return [each async for each in question(console)]
+
+        return self.asked(every)
 
     def kafka(self, flag: str | None) -> str:
         """The bootstrap address of Kafka."""

@@ -32,10 +32,8 @@ def create(
     target = Target(state)
     secret = target.api_key_secret(secret_file)
     key = asyncio.run(_created(target.postgres(postgres), tenant, name or tenant, secret))
-    if json:
-        output.as_json({"tenant": tenant, "key": key})
-    else:
-        output.lines(f"{tenant}  {key}", f"Keep it now, it is not shown again: export TOCSIN_API_KEY={key}")
+    kept = f"Keep it now, it is not shown again: export TOCSIN_API_KEY={key}"
+    output.answer({"tenant": tenant, "key": key}, f"{tenant}  {key}", kept, for_programs=json)
 
 
 @app.callback()

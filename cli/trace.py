@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.table import Table
 
 from cli import flags, output
 from cli.target import Target
@@ -17,23 +18,19 @@ _OVER = frozenset({"ended", "cancelled", "expired"})
 _POLL_SECONDS = 0.5
 
 
+@flags.spelled_out
 def trace(
     *,
     notification_id: Annotated[UUID, typer.Argument(help="The id that `send` answered.")],
     recipient: Annotated[str | None, typer.Option(help="Only this recipient's deliveries.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait until all of it has ended.")] = 0.0,
-    state: flags.State = None,
-    url: flags.Url = None,
-    key: flags.Key = None,
+    target: Target,
     json: flags.Json = False,
 ) -> None:
     """Show what happened to a notification: its story, and each delivery with its attempts and reason."""
     asked = Asked(notification_id, recipient, time.monotonic() + wait)
-    found = asyncio.run(_found(Target(state, url, key).console(), asked))
-    if json:
-        output.as_json(found)
-    else:
-        _show(found)
+    found = target.asked(lambda console: _found(console, asked))
+    output.answer(found, *_shown(found), for_programs=json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,12 @@ class Asked:
     until: float
 
 
-async def _found(client: Console, asked: Asked) -> Trace:
-    async with client as console:
-        while True:
-            found = await _once(console, asked, last=time.monotonic() >= asked.until)
-            if found is not None:
-                return found
-            await asyncio.sleep(_POLL_SECONDS)
+async def _found(console: Console, asked: Asked) -> Trace:
+    while True:
+        found = await _once(console, asked, last=time.monotonic() >= asked.until)
+        if found is not None:
+            return found
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _once(console: Console, asked: Asked, *, last: bool) -> Trace | None:
@@ -65,20 +61,19 @@ async def _once(console: Console, asked: Asked, *, last: bool) -> Trace | None:
     return found if last or found.state in _OVER else None
 
 
-def _show(found: Trace) -> None:
-    output.lines(f"{found.notification_id}  {found.state}", "")
-    output.table(
+def _shown(found: Trace) -> tuple[str, str, Table, str, Table]:
+    story = output.table(
         ("at (UTC)", "event", "detail"),
         [(output.moment(entry.at), entry.event, _words(entry.detail)) for entry in found.timeline],
     )
-    output.lines("")
-    output.table(
+    deliveries = output.table(
         ("recipient", "channel", "endpoint", "state", "why", "attempts (UTC)"),
         [
             (each.recipient, each.channel, each.endpoint, each.state, _why(each), _attempts(each))
             for each in found.deliveries
         ],
     )
+    return f"{found.notification_id}  {found.state}", "", story, "", deliveries
 
 
 def _words(detail: dict[str, object]) -> str:

@@ -1,6 +1,5 @@
 """`tocsin users import`: the directory from a file."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,6 @@ import typer
 from cli import documents, flags, output
 from cli.errors import ExitCode
 from cli.target import Target
-from shared.client import Console
 from shared.client.answers import Imported, WrongLine
 
 app = typer.Typer(help="Keep the directory of recipients.", no_args_is_help=True)
@@ -19,14 +17,13 @@ _CSV, _NDJSON = "text/csv", "application/x-ndjson"
 
 
 @app.command("import")
+@flags.spelled_out
 def import_(
     *,
     file: Annotated[Path, typer.Argument(help="CSV with a header line, or NDJSON; - is stdin.")],
     as_csv: Annotated[bool | None, typer.Option("--csv/--ndjson", help="Else by the file's name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, without asking anybody.")] = False,
-    state: flags.State = None,
-    url: flags.Url = None,
-    key: flags.Key = None,
+    target: Target,
     json: flags.Json = False,
 ) -> None:
     """Make or change the users of a file; lines that are wrong are told and do not stop the others."""
@@ -35,8 +32,10 @@ def import_(
     if dry_run:
         answer = checked(text, is_csv=is_csv)
     else:
-        answer = asyncio.run(_imported(Target(state, url, key).console(), text, _CSV if is_csv else _NDJSON))
-    _show(answer, as_json=json)
+        content_type = _CSV if is_csv else _NDJSON
+        answer = target.asked(lambda console: console.import_users(text.encode(), content_type))
+    wrong = [said for line in answer.errors for said in (f"line {line.line}:", *documents.error_lines(line.errors))]
+    output.answer(answer, *wrong, f"{answer.imported} of {answer.imported + answer.failed} users", for_programs=json)
     if answer.failed:
         sys.exit(ExitCode.REFUSED)
 
@@ -49,20 +48,6 @@ def checked(text: str, *, is_csv: bool) -> Imported:
     lines = list(directory.lines_of_csv(text) if is_csv else directory.lines_of_ndjson(text))
     wrong = tuple(WrongLine(line=line.number, errors=line.errors) for line in lines if line.user is None)
     return Imported(imported=len(lines) - len(wrong), failed=len(wrong), errors=wrong)
-
-
-async def _imported(client: Console, text: str, content_type: str) -> Imported:
-    async with client as console:
-        return await console.import_users(text.encode(), content_type)
-
-
-def _show(answer: Imported, *, as_json: bool) -> None:
-    if as_json:
-        output.as_json(answer)
-        return
-    for line in answer.errors:
-        output.lines(f"line {line.line}:", *documents.error_lines(line.errors))
-    output.lines(f"{answer.imported} of {answer.imported + answer.failed} users")
 
 
 @app.callback()

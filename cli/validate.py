@@ -21,13 +21,19 @@ def validate(
     """Check notifications as the door does, all errors at once; whether recipients exist is not looked up."""
     bodies = documents.notifications(file)
     found = {number: errors for number, body in enumerate(bodies) if (errors := errors_of(body))}
-    if json:
-        output.as_json({"notifications": len(bodies), "valid": len(bodies) - len(found),
-                        "errors": {str(number): errors for number, errors in found.items()}})  # fmt: skip
-    else:
-        for number, errors in found.items():
-            output.lines(f"notification {number + 1} of {len(bodies)}:", *documents.error_lines(errors))
-        output.lines(f"{len(bodies) - len(found)} of {len(bodies)} valid")
+    valid = len(bodies) - len(found)
+    errors = {str(number): each for number, each in found.items()}
+    wrong = [
+        said
+        for number, each in found.items()
+        for said in (f"notification {number + 1} of {len(bodies)}:", *documents.error_lines(each))
+    ]
+    output.answer(
+        {"notifications": len(bodies), "valid": valid, "errors": errors},
+        *wrong,
+        f"{valid} of {len(bodies)} valid",
+        for_programs=json,
+    )
     if found:
         sys.exit(ExitCode.REFUSED)
 
