@@ -10,7 +10,7 @@ import typer
 
 from cli import documents, flags, output
 from cli.asking import Wanted
-from cli.errors import ExitCode
+from cli.errors import CommandError, ExitCode
 from cli.target import Target
 from shared.client import AsyncTocsin, Refused
 from shared.client.answers import Accepted
@@ -27,6 +27,8 @@ def send(
     json: flags.Json = False,
 ) -> None:
     """Ask Tocsin for one notification by options, or for those of a file."""
+    if file is not None and wanted != Wanted():
+        raise CommandError("a notification comes from a file or from options, not from both", "Leave one of them out.")
     bodies = [wanted.body()] if file is None else documents.notifications(file)
     answers = asyncio.run(_sent(target.tocsin(), bodies))
     output.answer(answers if len(answers) != 1 else answers[0], *_shown(answers), for_programs=json)

@@ -1,6 +1,7 @@
 """Rules of single commands that need nobody else."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -70,6 +71,13 @@ def test_a_time_without_offset_is_utc() -> None:
 def test_a_schedule_without_zone_is_refused_before_anything_is_sent() -> None:
     ran = tocsin("send", "--to", "ada", "--name", "n", "--at", "2026-12-01T09:00")
     assert (ran.code, "time zone" in ran.err) == (1, True)
+
+
+def test_options_beside_a_file_are_refused_rather_than_ignored(tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text("{}")
+    ran = tocsin("send", str(file), "--to", "ada")
+    assert (ran.code, "not from both" in ran.err) == (1, True)
 
 
 def test_the_command_line_is_built_anew_each_time() -> None:
