@@ -12,6 +12,7 @@ from services.console.routes.importances import Importances
 from services.console.routes.keys import Keys
 from services.console.routes.properties import Properties
 from services.console.routes.schedules import Schedules
+from services.console.routes.templates import Templates
 from services.console.routes.traces import Traces
 from services.console.routes.users import IMPORT_PATH, MAX_IMPORT_BYTES, Users
 from shared.contract.requests import MAX_BODY_BYTES
@@ -45,6 +46,7 @@ def build(parts: Parts) -> FastAPI:
         Classes(parts.pool),
         Importances(parts.pool),
         Properties(parts.pool),
+        Templates(parts.pool),
         Schedules(parts.pool),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),

@@ -24,6 +24,7 @@ EVERY_TENANT = ("dispatcher", "digest", "scheduler", "retention")
 READS_ALL = {
     ("inbox", "api_keys"), ("console", "api_keys"), ("ingest", "api_keys"), ("ingest", "identities"),
     ("ingest", "properties"), ("ingest", "importances"), ("ingest", "classes"), ("ingest", "bodies"),
+    ("ingest", "templates"),
 }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "windows": {"id": uuid.uuid4(), **digest},
         "fanouts": {"notification_id": made["id"], "lane": "bulk", "expires_on": day, "recipients": [],
                     "expected": 0, "created_at": NOW, "turned_at": NOW},
+        "templates": {"name": "t", "version": 1, "html": "x", "required": [], "optional": []},
         "bodies": {"hash": b"h", "content": b"c", "keep_until": NOW + timedelta(days=1)},
     }  # fmt: skip
     for table, values in others.items():
@@ -98,7 +100,7 @@ async def record(postgres_server: str) -> AsyncIterator[Record]:
 TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
-    "bodies",
+    "bodies", "templates",
 )  # fmt: skip
 
 
