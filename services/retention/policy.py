@@ -1,12 +1,12 @@
 """What is old, in which order it goes, and what is told of it: plain functions and values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from shared.contract import records
-from shared.contract.outcomes import Reason
+from shared.contract import ids, records
+from shared.contract.outcomes import Channel, Reason
 from shared.contract.records import Record
 
 DROP_ORDER = ("notifications", "digests", "inbox_items", "deliveries", "attempts", "timeline", "dead_letters")
@@ -60,7 +60,10 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A delivery that had not ended when its day was over, and the notifications it was to tell of."""
+    """A delivery that had not ended when its day was over, and the notifications it was to tell of.
+
+    One that never began may be of a notification that was cancelled before: `reason` says so.
+    """
 
     tenant: str
     id: UUID
@@ -69,6 +72,32 @@ class Unfinished:
     channel: str
     digest_id: UUID | None
     notifications: tuple[UUID, ...]
+    reason: Reason = Reason.EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What intake meant for one recipient of one notification: push endpoints, and a mail that no digest ended."""
+
+    tenant: str
+    recipient: str
+    notification: UUID
+    push_endpoints: Sequence[UUID]
+    is_mail_due: bool
+    is_cancelled: bool
+
+
+def never_begun(planned: Iterable[Planned]) -> Iterator[Unfinished]:
+    """The deliveries that were meant, whether or not they began; which did, their ids tell."""
+    for item in planned:
+        reason = Reason.CANCELLED if item.is_cancelled else Reason.EXPIRED
+        ways = [(str(endpoint), Channel.PUSH) for endpoint in item.push_endpoints]
+        ways += [(ids.EMAIL, Channel.EMAIL)] if item.is_mail_due else []
+        for endpoint, channel in ways:
+            delivery = ids.delivery(item.tenant, item.notification, item.recipient, endpoint)
+            yield Unfinished(
+                item.tenant, delivery, item.recipient, endpoint, channel, None, (item.notification,), reason
+            )
 
 
 def expired_events(expired: Iterable[Expired], now: datetime) -> list[Record]:
@@ -91,6 +120,6 @@ def _about(each: Unfinished) -> dict[str, str]:
         "channel": each.channel,
         "endpoint": each.endpoint,
         "delivery_id": str(each.id),
-        "reason": Reason.EXPIRED,
+        "reason": each.reason,
     }
     return about if each.digest_id is None else about | {"digest_id": str(each.digest_id)}

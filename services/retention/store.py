@@ -19,6 +19,12 @@ _OLDEST_REMOVAL = (
     "SELECT min(remove_after) FROM notifications WHERE expires_on = 'infinity' AND remove_after <= db_now()"
 )
 
+_REMOVABLE = """
+SELECT tenant, id, cancelled_at IS NULL AS is_told FROM notifications
+WHERE expires_on = 'infinity' AND remove_after <= db_now()
+ORDER BY remove_after LIMIT $1
+"""
+
 _END_UNFINISHED = """
 WITH unfinished AS (
   SELECT id, expires_on FROM deliveries WHERE expires_on = $1 AND state IN ('leased', 'retry')
@@ -76,6 +82,12 @@ class Store:
         """The next notifications of a day in the order of their ids, without the cancelled ones."""
         with postgres.transient_when_away():
             return [Expired(*row) for row in await self.pool.fetch(_EXPIRED, day, after, most)]
+
+    async def removable(self, most: int) -> list[tuple[Expired, bool]]:
+        """Notifications of the partition 'infinity' whose time has come, and whether their end is told."""
+        with postgres.transient_when_away():
+            rows = await self.pool.fetch(_REMOVABLE, most)
+        return [(Expired(row["tenant"], row["id"]), row["is_told"]) for row in rows]
 
     async def drop_partition(self, table: str, day: date) -> bool:
         """Detach and drop a table's partition of a day that has passed; False when it is gone already."""

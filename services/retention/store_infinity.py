@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.retention.policy import Expired, Unfinished
+from services.retention.policy import Unfinished
 from services.retention.store import with_members
 from shared.postgres.pool import Connection
 
-_REMOVABLE = """
-SELECT tenant, id, cancelled_at IS NULL AS is_told FROM notifications
-WHERE expires_on = 'infinity' AND remove_after <= db_now()
-ORDER BY remove_after LIMIT $1 FOR UPDATE SKIP LOCKED
-"""
-
 _UNFINISHED_OF = """
-UPDATE deliveries SET state = 'expired', reason = 'expired', ended_at = db_now(), fence = fence + 1
-WHERE expires_on = 'infinity' AND subject_id = ANY ($1::uuid[]) AND state IN ('leased', 'retry')
-RETURNING tenant, id, recipient, endpoint, channel, subject, subject_id
+WITH unfinished AS (
+  SELECT id, expires_on FROM deliveries
+  WHERE expires_on = 'infinity' AND subject_id = ANY ($1::uuid[]) AND state IN ('leased', 'retry')
+  ORDER BY id LIMIT $2 FOR UPDATE
+)
+UPDATE deliveries d SET state = 'expired', reason = 'expired', ended_at = db_now(), fence = d.fence + 1,
+  lease_owner = NULL, lease_until = NULL, due_at = NULL, released_until = NULL
+FROM unfinished u WHERE d.id = u.id AND d.expires_on = u.expires_on
+RETURNING d.tenant, d.id, d.recipient, d.endpoint, d.channel, d.subject, d.subject_id
 """
 
 _REMOVE_OF = (
@@ -36,15 +36,9 @@ DELETE FROM dead_letters WHERE expires_on = 'infinity' AND delivery_id IN (
 )
 
 
-async def removable(connection: Connection, most: int) -> list[tuple[Expired, bool]]:
-    """Notifications of the partition 'infinity' whose time has come, and whether their end is told; rows are locked."""
-    rows = await connection.fetch(_REMOVABLE, most)
-    return [(Expired(row["tenant"], row["id"]), row["is_told"]) for row in rows]
-
-
-async def unfinished_of(connection: Connection, notifications: Sequence[UUID]) -> list[Unfinished]:
-    """End what is unfinished of these notifications of the partition 'infinity'."""
-    return await with_members(connection, await connection.fetch(_UNFINISHED_OF, notifications))
+async def end_unfinished_of(connection: Connection, notifications: Sequence[UUID], most: int) -> list[Unfinished]:
+    """End at most so many unfinished deliveries of these notifications of the partition 'infinity'."""
+    return await with_members(connection, await connection.fetch(_UNFINISHED_OF, notifications, most))
 
 
 async def remove(connection: Connection, notifications: Sequence[UUID]) -> None:

@@ -5,28 +5,24 @@ ids are derived from what they tell.
 """
 
 import asyncio
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID
 
 import structlog
 
-from services.retention import policy, store, store_infinity
+from services.retention import policy, store, store_infinity, store_planned
+from services.retention.endings import Endings
 from services.retention.metrics import Metrics
-from services.retention.policy import Unfinished
 from services.retention.settings import Settings
 from services.retention.store import Store
 from services.retention.store_sweeps import Sweeps, Swept
-from shared.contract.outcomes import Reason
 from shared.errors import TransientError
 from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
 from shared.postgres import pool as postgres
 
 _log = structlog.get_logger()
-
-_FIRST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,59 +80,44 @@ class Sweep:
             await self._sweep(swept, now, stop)
 
     async def _end_day(self, day: date, now: datetime, stop: asyncio.Event) -> None:
-        unfinished = await self._end_unfinished(day, now, stop)
-        expired = await self._tell_expired(day, now, stop)
+        batch, endings = self.settings.retention_batch, self._endings()
+        unfinished = await endings.unfinished(lambda tx: store.end_unfinished(tx, day, batch), now, stop)
+        read = functools.partial(store_planned.of_day, day=day, batch=batch)
+        never_begun = await endings.never_begun(read, day, now, stop)
+        expired = await endings.expired_of_day(day, now, stop)
         failpoint("retention.before_drop")
         for table in policy.DROP_ORDER:
             if stop.is_set():
                 return
             if await self.store.drop_partition(table, day):
                 self.metrics.dropped_partitions.labels(table).inc()
-        _log.info("day_expired", day=day.isoformat(), notifications=expired, unfinished=unfinished)
-
-    async def _end_unfinished(self, day: date, now: datetime, stop: asyncio.Event) -> int:
-        most, ended = self.settings.retention_batch, 0
-        while not stop.is_set():
-            async with postgres.transaction(self.store.pool) as connection:
-                unfinished = await store.end_unfinished(connection, day, most)
-                await self._tell_unfinished(unfinished, now)
-            ended += len(unfinished)
-            if len(unfinished) < most:
-                break
-        return ended
-
-    async def _tell_unfinished(self, unfinished: Sequence[Unfinished], now: datetime) -> None:
-        await self.producer.send_all(policy.unfinished_events(unfinished, now))
-        self.metrics.dropped.labels("retention", Reason.EXPIRED).inc(len(unfinished))
-
-    async def _tell_expired(self, day: date, now: datetime, stop: asyncio.Event) -> int:
-        most, told, after = self.settings.retention_batch, 0, _FIRST
-        while not stop.is_set():
-            expired = await self.store.expired(day, after, most)
-            await self.producer.send_all(policy.expired_events(expired, now))
-            self.metrics.expired.inc(len(expired))
-            told += len(expired)
-            if len(expired) < most:
-                break
-            after = expired[-1].id
-        return told
+        counts = {"notifications": expired, "unfinished": unfinished, "never_begun": never_begun}
+        _log.info("day_expired", day=day.isoformat(), **counts)
 
     async def _remove_undated(self, now: datetime, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if await self._remove_batch(now) < self.settings.retention_batch:
+            if await self._remove_batch(now, stop) < self.settings.retention_batch:
                 return
 
-    async def _remove_batch(self, now: datetime) -> int:
+    async def _remove_batch(self, now: datetime, stop: asyncio.Event) -> int:
+        """Everything is told first; `stop` may come before all of it is, and then nothing is removed."""
+        batch, endings = self.settings.retention_batch, self._endings()
+        removable = await self.store.removable(batch)
+        ids = [expired.id for expired, _ in removable]
+        if not ids:
+            return 0
+        await endings.unfinished(lambda tx: store_infinity.end_unfinished_of(tx, ids, batch), now, stop)
+        read = functools.partial(store_planned.of_notifications, notifications=ids, batch=batch)
+        await endings.never_begun(read, date.max, now, stop)
+        await endings.expired([expired for expired, is_told in removable if is_told], now)
+        if stop.is_set():
+            return 0
         async with postgres.transaction(self.store.pool) as connection:
-            removable = await store_infinity.removable(connection, self.settings.retention_batch)
-            if removable:
-                ids = [expired.id for expired, _ in removable]
-                await self._tell_unfinished(await store_infinity.unfinished_of(connection, ids), now)
-                told = [expired for expired, is_told in removable if is_told]
-                await self.producer.send_all(policy.expired_events(told, now))
-                self.metrics.expired.inc(len(told))
-                await store_infinity.remove(connection, ids)
-        return len(removable)
+            await store_infinity.remove(connection, ids)
+        return len(ids)
+
+    def _endings(self) -> Endings:
+        return Endings(self.store, self.producer, self.metrics, self.settings.retention_batch)
 
     async def _sweep(self, swept: Swept, now: datetime, stop: asyncio.Event) -> None:
         old, sweeps = policy.cutoffs(now), Sweeps(self.store.pool)

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from shared.contract import messages, topics
+from shared.contract import ids, messages, topics
 from shared.kafka.consumer import Consumer, open_consumer
 from shared.postgres.pool import Pool
 from shared.runtime.settings import KafkaSettings
@@ -151,6 +151,79 @@ async def test_an_action_stays_while_it_is_open_and_until_its_completion_has_age
     assert {(event.subject, event.type.split(".")[2]) for event in told} == {
         (str(each), name) for each in gone for name in ("expired", "skipped")
     }
+
+
+_PLANS = """
+INSERT INTO inbox_items (tenant, recipient, notification_id, expires_on, importance, class_key, hidden, created_at,
+  push_endpoints, email_plan, digest_id, email_skipped)
+SELECT 'acme', plan.recipient, $1, $2, 'info', 'enquiries', false, db_now(), plan.push::uuid[], plan.email,
+  plan.digest::uuid, plan.skipped
+FROM (VALUES
+  ('bob', ARRAY[$3::uuid, $4::uuid], 'none', NULL, NULL),
+  ('cyd', '{}', 'immediate', NULL, NULL),
+  ('dan', '{}', 'digest', NULL, NULL),
+  ('eve', '{}', 'digest', '00000000-0000-0000-0000-000000000001', NULL),
+  ('fay', '{}', 'digest', NULL, 'dismissed')
+) AS plan (recipient, push, email, digest, skipped)
+"""
+_BEGUN = """
+INSERT INTO deliveries (tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, state, attempt,
+  accepted_at, created_at)
+VALUES ('acme', $1, $2, 'notification', $3, 'bob', $4, 'push', 'routine', 'sent', 1, db_now(), db_now())
+"""
+
+
+async def _plan(owner: Pool, notification: UUID, day: date) -> set[tuple[str, str]]:
+    """Items of five more recipients, one of whose deliveries began; recipients and endpoints of those that did not."""
+    begun, never_begun = ids.fresh(), ids.fresh()
+    await owner.execute(_PLANS, notification, day, begun, never_begun)
+    delivery = ids.delivery("acme", notification, "bob", str(begun))
+    await owner.execute(_BEGUN, delivery, day, notification, str(begun))
+    return {("bob", str(never_begun)), ("cyd", "email"), ("dan", "email")}
+
+
+@pytest.mark.parametrize("days", [7, None], ids=["a day is over", "an action has aged"])
+async def test_what_was_meant_and_never_begun_is_told_as_expired_for_each_recipient_and_endpoint(
+    owner: Pool, events: Consumer, settings: dict[str, str], days: int | None
+) -> None:
+    if days is None:
+        notification, day = await _open_action(owner, datetime.now(UTC)), date.max
+    else:
+        notification, day = (await _taken(owner, days))[0], datetime.now(UTC).date() + timedelta(days=days)
+    meant = await _plan(owner, notification, day)
+    await mailing.shift_clock(owner, timedelta(days=8))
+
+    async with service.running("retention", settings):
+        await _gone(owner)
+        told = await _told(events, 5)
+
+    skips = {event.id: event.data for event in told if "skipped" in event.type and event.data["recipient"] != "ada"}
+    assert {(data["recipient"], data["endpoint"]) for data in skips.values()} == meant
+    assert {data["reason"] for data in skips.values()} == {"expired"}
+    derived = {ids.event(notification, "skipped", *way) for way in meant}
+    assert set(skips) == derived, "the same event that a sink tells whose claim came too late"
+
+
+async def _gone(owner: Pool) -> None:
+    async def so() -> bool:
+        return not await owner.fetchval("SELECT count(*) FROM notifications")
+
+    await waiting.until(so, WITHIN_SECONDS, "the notification to go")
+
+
+async def test_what_a_cancelled_notification_never_began_is_told_as_cancelled(
+    owner: Pool, events: Consumer, settings: dict[str, str]
+) -> None:
+    notification, _ = await _taken(owner, 7)
+    await owner.execute("UPDATE notifications SET cancelled_at = db_now()")
+    meant = await _plan(owner, notification, datetime.now(UTC).date() + timedelta(days=7))
+    await mailing.shift_clock(owner, timedelta(days=8))
+
+    async with service.running("retention", settings):
+        told = await _told(events, 4)
+
+    reasons = {(event.data["recipient"], event.data["endpoint"]): event.data["reason"] for event in told}
+    assert {way: reasons[way] for way in meant} == dict.fromkeys(meant, "cancelled")
 
 
 _LEFTOVERS = """
