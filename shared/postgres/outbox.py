@@ -4,38 +4,34 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from shared.contract.records import Record
 from shared.postgres.pool import Connection
-
-Stored = list[dict[str, Any]]
-"""What `outbox.records` holds: topic, key, value and headers of each record, bytes as base64."""
 
 _ADD = "INSERT INTO outbox (created_at, records) VALUES (db_now(), $1) RETURNING id"
 
 
-def stored(records: Sequence[Record]) -> Stored:
-    """Records as the outbox keeps them."""
-    return [
-        {
-            "topic": record.topic,
-            "key": _text(record.key),
-            "value": _text(record.value),
-            "headers": [[name, _text(value)] for name, value in record.headers],
-        }
-        for record in records
-    ]
+def packed(records: Sequence[Record]) -> bytes:
+    """Records as `outbox.records` keeps them: UTF-8 JSON, an array of [topic, key, value, headers]."""
+    return orjson.dumps(
+        [
+            (
+                record.topic,
+                _text(record.key),
+                _text(record.value),
+                [(name, _text(value)) for name, value in record.headers],
+            )
+            for record in records
+        ]
+    )
 
 
-def records_of(rows: Stored) -> list[Record]:
+def records_of(content: bytes) -> list[Record]:
     """The records of an outbox row, as they will be produced."""
     return [
-        Record(
-            row["topic"],
-            _bytes(row["key"]),
-            _bytes(row["value"]),
-            [(name, _bytes(value) or b"") for name, value in row["headers"]],
-        )
-        for row in rows
+        Record(topic, _bytes(key), _bytes(value), [(name, _bytes(value) or b"") for name, value in headers])
+        for topic, key, value, headers in orjson.loads(content)
     ]
 
 
@@ -43,13 +39,21 @@ async def add(connection: Connection, records: Sequence[Record]) -> int | None:
     """Store records within the caller's transaction as one row; its id, or None when there was nothing to store."""
     if not records:
         return None
-    added: int = await connection.fetchval(_ADD, stored(records))
+    added: int = await connection.fetchval(_ADD, packed(records))
     return added
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else base64.b64encode(value).decode()
+def _text(value: bytes | None) -> Any:
+    """Bytes as the text they mostly are, in base64 where they are none."""
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
 
 
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
+def _bytes(text: Any) -> bytes | None:
+    if isinstance(text, dict):
+        return base64.b64decode(text["base64"])
+    return None if text is None else text.encode()

@@ -1,7 +1,6 @@
 """What an outcome makes of a claim on a real database, and what a fence that has moved on refuses."""
 
 import dataclasses
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -49,7 +48,7 @@ def ended(claim: Claim, receipt: Receipt) -> Outcome:
 async def stored(bench: Bench) -> list[str]:
     """The topics of everything in the outbox."""
     rows = await bench.owner.fetch("SELECT records FROM outbox ORDER BY id")
-    return [record.topic for row in rows for record in outbox.records_of(json.loads(row["records"]))]
+    return [record.topic for row in rows for record in outbox.records_of(row["records"])]
 
 
 async def test_what_was_delivered_is_sent_with_its_attempt_and_event(bench: Bench) -> None:

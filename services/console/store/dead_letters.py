@@ -10,7 +10,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from services.console.store import statements
 from shared.contract.outcomes import Reason
@@ -154,24 +153,16 @@ async def reopen(connection: Connection, tenant: str, letters: Sequence[tuple[Wa
 
 _PRODUCE = """
 INSERT INTO outbox (created_at, records)
-SELECT db_now() + make_interval(secs => later.wait_seconds), later.records::jsonb
-FROM unnest($1::text[], $2::float8[]) AS later (records, wait_seconds)
+SELECT db_now() + make_interval(secs => later.wait_seconds), later.records
+FROM unnest($1::bytea[], $2::float8[]) AS later (records, wait_seconds)
 """
 
 
 async def produce(connection: Connection, letters: Sequence[tuple[Waiting, float]]) -> None:
     """Have records produced again, each after its own wait in seconds: the scheduler takes rows by their age."""
-    texts, waits = [], []
-    for letter, wait in letters:
-        if letter.record is not None:
-            texts.append(_json(outbox.stored([letter.record])))
-            waits.append(wait)
-    if texts:
-        await connection.execute(_PRODUCE, texts, waits)
-
-
-def _json(stored: outbox.Stored) -> str:
-    return orjson.dumps(stored).decode()
+    rows = [(outbox.packed([letter.record]), wait) for letter, wait in letters if letter.record is not None]
+    if rows:
+        await connection.execute(_PRODUCE, [packed for packed, _ in rows], [wait for _, wait in rows])
 
 
 def _letter(row: asyncpg.Record) -> DeadLetter:
