@@ -22,14 +22,14 @@ def validate(
     bodies = documents.notifications(file)
     found = {number: errors for number, body in enumerate(bodies) if (errors := errors_of(body))}
     valid = len(bodies) - len(found)
-    errors = {str(number): each for number, each in found.items()}
+    wrong_by_number = {str(number): each for number, each in found.items()}
     wrong = [
         said
         for number, each in found.items()
         for said in (f"notification {number + 1} of {len(bodies)}:", *documents.error_lines(each))
     ]
     output.answer(
-        {"notifications": len(bodies), "valid": valid, "errors": errors},
+        {"notifications": len(bodies), "valid": valid, "errors": wrong_by_number},
         *wrong,
         f"{valid} of {len(bodies)} valid",
         for_programs=json,
