@@ -6,56 +6,39 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
-import types
 import uuid
-from typing import Self
 
-from deploy.local import child, errors, ports
+from deploy.local import child, child_server, errors, ports
 from deploy.local.kafka import archive, groups, jars, java, properties
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
 ENDED_BY_TERM = 128 + signal.SIGTERM  # how a JVM ends whose shutdown ran to its end
-POLL_SECONDS = 0.05
-READY_LINE = b"Kafka Server started"
-PORT_TAKEN = b"Address already in use"
+READY_LINE = "Kafka Server started"
+PORT_TAKEN = "Address already in use"
 LOGGING = pathlib.Path(__file__).with_name("log4j2.properties")
 # The first compiler only: the second one costs seconds of both cores at each start.
 FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Dlog4j2.configurationFile={LOGGING}")
 
 
-class Kafka:
+class Kafka(child_server.ChildServer):
     """One KRaft broker over a folder that holds its logs, its properties and its output.
 
     `port` fixes the client port; otherwise the first start chooses one, and later starts of this object keep it.
-    `advertised` (`host:port`) is told to clients that come through a proxy. Usable as an async context manager.
+    `advertised` (`host:port`) is told to clients that come through a proxy.
     """
 
     def __init__(
         self, folder: pathlib.Path, *, port: int | None = None, advertised: str | None = None, heap_mb: int = 512
     ) -> None:
-        self.folder = folder.absolute()
+        super().__init__("Kafka", folder, "kafka.log")
         self.port = port
         self._advertised = advertised
         self._heap_mb = heap_mb
-        self._child: child.Child | None = None
         self._archive: archive.Archive
 
     @property
     def bootstrap(self) -> str:
         """`host:port` for clients; known once started."""
         return self._advertised or f"{ports.LOOPBACK}:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The JVM's process id while there is one."""
-        return self._child.pid if self._child else None
-
-    @property
-    def returncode(self) -> int | None:
-        """How the JVM ended, or None while it runs or was never started."""
-        return self._child.returncode if self._child else None
 
     @property
     def cluster_id(self) -> str:
@@ -88,7 +71,7 @@ class Kafka:
                 self._configure()
         raise errors.LocalStackError(f"Kafka's port {self.port} is taken; log: {self._log}")
 
-    async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+    async def stop(self, grace_seconds: float = child_server.STOP_SECONDS) -> None:
         """End cleanly; killed when the grace has passed."""
         if self._child is not None:
             code = await self._child.stop(signal.SIGTERM, grace_seconds)
@@ -97,22 +80,9 @@ class Kafka:
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""
+        await super().kill()
         if self._child is not None:
-            await self._child.kill()
             await asyncio.to_thread(self._archive.discard)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def _log(self) -> pathlib.Path:
-        return self.folder / "kafka.log"
 
     @property
     def _properties(self) -> pathlib.Path:
@@ -140,32 +110,9 @@ class Kafka:
         """Start the JVM; False when a port was taken."""
         flags = [f"-Xmx{self._heap_mb}m", f"-Xms{self._heap_mb // 4}m", *self._archive.flags()]
         argv = [tool[0], *flags, *tool[1:], "kafka.Kafka", str(self._properties)]
-        with self._log.open("ab") as log:
-            offset = log.tell()
-            self._child = child.Child(child.Command(argv=argv), log)
-        try:
-            return await self._ready(offset)
-        except BaseException:
-            await self._child.kill()
-            raise
+        return await self._launched(child.Command(argv=argv), self._served)
 
-    async def _ready(self, offset: int) -> bool:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            ended = self.returncode is not None
-            said = await asyncio.to_thread(_tail, self._log, offset)
-            if READY_LINE in said:
-                return True
-            if ended and PORT_TAKEN in said:
-                return False
-            if ended:
-                last = said.decode(errors="replace").strip().splitlines()[-5:]
-                raise errors.LocalStackError(f"Kafka ended with {self.returncode}; log {self._log} ends: {last}")
-            await asyncio.sleep(POLL_SECONDS)
-        raise errors.LocalStackError(f"Kafka was not ready within {READY_SECONDS:.0f} s; see {self._log}")
-
-
-def _tail(path: pathlib.Path, offset: int) -> bytes:
-    with path.open("rb") as log:
-        log.seek(offset, os.SEEK_SET)
-        return log.read()
+    async def _served(self, said: str) -> bool | None:
+        if READY_LINE in said:
+            return True
+        return False if self.returncode is not None and PORT_TAKEN in said else None

@@ -15,39 +15,25 @@ from typing import Self
 
 import asyncpg
 
-from deploy.local import child, errors
+from deploy.local import child, child_server, errors
 from deploy.local.postgres import binaries
 from deploy.local.postgres import options as server_options
 
 OWNER = "tocsin"
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
-POLL_SECONDS = 0.03
 SOCKET_PATH_LIMIT = 90  # the kernel's 108 minus the socket's own name
 # After a kill -9 the server's children need a moment to notice and end; until then it refuses to start.
 OLD_CHILDREN = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 
-class Postgres:
+class Postgres(child_server.ChildServer):
     """One PostgreSQL server over a folder; superuser and database are both `tocsin`, reached by a Unix socket.
 
-    Trust authentication: who reaches the socket's folder (mode 0700) is the owner. Usable as an async context manager.
+    Trust authentication: who reaches the socket's folder (mode 0700) is the owner.
     """
 
     def __init__(self, folder: pathlib.Path, options: server_options.Options | None = None) -> None:
-        self.folder = folder.absolute()
+        super().__init__("PostgreSQL", folder, "postgres.log")
         self.options = options or server_options.Options()
-        self._child: child.Child | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The postmaster's process id while there is one."""
-        return self._child.pid if self._child else None
-
-    @property
-    def returncode(self) -> int | None:
-        """How the postmaster ended, or None while it runs or was never started."""
-        return self._child.returncode if self._child else None
 
     def dsn(self, user: str = OWNER, database: str = OWNER) -> str:
         """The address of a database as a user; known before the start, and the same after a restart."""
@@ -64,46 +50,26 @@ class Postgres:
         return pathlib.Path(tempfile.gettempdir()) / f"tocsin-{os.getuid()}-{digest}"
 
     async def start(self) -> str:
-        """Start and wait until it answers; returns the owner's DSN.
-
-        Raises:
-            LocalStackError: the server ended or did not answer in time; the message ends with its log's last lines.
-        """
+        """Start and wait until it answers; returns the owner's DSN."""
         programs = await asyncio.to_thread(binaries.folder)
         self._own_folders()
         if not (self.folder / "data" / "PG_VERSION").exists():
             await self._make_cluster(programs)
-        deadline = time.monotonic() + READY_SECONDS
-        while not await self._serve(programs, deadline):
-            pass
+        deadline = time.monotonic() + child_server.READY_SECONDS
+        while not await self._serve(programs):
+            if time.monotonic() > deadline:
+                raise errors.LocalStackError(f"an earlier PostgreSQL over {self.folder} does not end; see {self._log}")
+            await asyncio.sleep(child_server.POLL_SECONDS)
         await self._make_database()
         return self.dsn()
 
-    async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+    async def stop(self, grace_seconds: float = child_server.STOP_SECONDS) -> None:
         """End cleanly, closing every connection; killed when the grace has passed."""
         if self._child is not None:
             await self._child.stop(signal.SIGINT, grace_seconds)
         if self.sockets.parent != self.folder and self.sockets.exists():
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()
-
-    async def kill(self) -> None:
-        """SIGKILL, as a crash would."""
-        if self._child is not None:
-            await self._child.kill()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def _log(self) -> pathlib.Path:
-        return self.folder / "postgres.log"
 
     def _own_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -120,37 +86,25 @@ class Postgres:
         with self._log.open("ab") as log, _Handles(self) as at:
             argv = [str(programs / "initdb"), "-D", str(at.data), *flags]
             making = child.Child(self._command(argv, at), log)
-            code = await making.stop(signal.SIGCONT, READY_SECONDS)
+            code = await making.stop(signal.SIGCONT, child_server.READY_SECONDS)
         if code != 0:
             raise errors.LocalStackError(f"initdb failed with {code}: {self._last_lines(0)}")
 
-    async def _serve(self, programs: pathlib.Path, deadline: float) -> bool:
+    async def _serve(self, programs: pathlib.Path) -> bool:
         """Start the postmaster and wait until it answers; False when it is too early after a kill."""
-        with self._log.open("ab") as log, _Handles(self) as at:
-            offset = log.tell()
+        with _Handles(self) as at:
             argv = [str(programs / "postgres"), "-D", str(at.data)]
             argv += server_options.arguments(self.options, at.sockets)
-            self._child = child.Child(self._command(argv, at), log)
-        try:
-            return await self._answers(offset, deadline)
-        except BaseException:
-            await self._child.kill()
-            raise
+            return await self._launched(self._command(argv, at), self._served)
 
-    async def _answers(self, offset: int, deadline: float) -> bool:
-        while time.monotonic() < deadline:
-            if self.returncode is not None:
-                said = self._last_lines(offset)
-                if any(sign in said for sign in OLD_CHILDREN):
-                    await asyncio.sleep(POLL_SECONDS)
-                    return False
-                raise errors.LocalStackError(f"PostgreSQL ended with {self.returncode}: {said}")
-            with contextlib.suppress(OSError, asyncpg.PostgresError):
-                connection = await asyncpg.connect(self.dsn(database="postgres"), timeout=5)
-                await connection.close()
-                return True
-            await asyncio.sleep(POLL_SECONDS)
-        raise errors.LocalStackError(f"PostgreSQL did not answer within {READY_SECONDS:.0f} s; see {self._log}")
+    async def _served(self, said: str) -> bool | None:
+        if self.returncode is not None:
+            return False if any(sign in said for sign in OLD_CHILDREN) else None
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            connection = await asyncpg.connect(self.dsn(database="postgres"), timeout=5)
+            await connection.close()
+            return True
+        return None
 
     async def _make_database(self) -> None:
         connection = await asyncpg.connect(self.dsn(database="postgres"))
@@ -171,11 +125,6 @@ class Postgres:
             pass_fds=at.descriptors,
             folder=pathlib.Path("/"),
         )
-
-    def _last_lines(self, offset: int) -> str:
-        with self._log.open("rb") as log:
-            log.seek(offset)
-            return " | ".join(log.read().decode(errors="replace").strip().splitlines()[-6:])
 
 
 class _Handles:
