@@ -34,6 +34,7 @@ async def test_killing_each_service_and_all_at_once_loses_nothing_and_repeats_no
 
         found = await flow.settled(system, users, ledger)
 
+        assert ledger.repeats > 0, "no kill was felt at the door: nothing was tried"
         assert len(ledger.promised) == NOTIFICATIONS * RECIPIENTS
         assert found.lost(ledger) == set()
         assert found.visible_repeats() == []

@@ -1,6 +1,5 @@
 """The mailbox's interface, through its own process, real SMTP and real HTTP."""
 
-import asyncio
 import email.message
 import os
 import pathlib
@@ -16,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local import child, ports
+from tests.support import waiting
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,13 @@ class Mailbox:
             return await response.text()
 
 
-async def _answers(session: aiohttp.ClientSession, running: child.Child) -> None:
-    async with asyncio.timeout(20):
-        while running.returncode is None:
-            try:
-                async with session.get("/readyz"):
-                    return
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.02)
-    raise AssertionError(f"the mailbox ended with {running.returncode}")
+async def _answers(session: aiohttp.ClientSession, running: child.Child) -> bool:
+    assert running.returncode is None, f"the mailbox ended with {running.returncode}"
+    try:
+        async with session.get("/readyz") as response:
+            return response.ok
+    except aiohttp.ClientConnectionError:
+        return False
 
 
 @pytest_asyncio.fixture(params=[["--capacity-mb", "16"]], ids=["16 MB"])
@@ -64,7 +62,7 @@ async def mailbox(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Asy
         running = child.Child(child.Command(argv=argv, environment=os.environ, folder=root), log)
     try:
         async with aiohttp.ClientSession(f"http://{ports.LOOPBACK}:{http_port}") as session:
-            await _answers(session, running)
+            await waiting.until(lambda: _answers(session, running), 20, "the mailbox to answer")
             yield Mailbox(session, smtp_port)
     finally:
         assert await running.stop(signal.SIGTERM, 10) == 0

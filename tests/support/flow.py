@@ -1,7 +1,7 @@
 """A bounded flow of notifications through a running system, and the comparison of what was asked with what arrived."""
 
 import asyncio
-import json
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from deploy.local.trial import Trial
+from tests.support import outside
 
 _QUIET_SECONDS = 60.0
 _AGAIN_SECONDS = 0.1
@@ -19,7 +20,10 @@ _AGAIN = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(slots=True)
 class Ledger:
-    """What this client was promised: every (notification id, recipient) behind a 202."""
+    """What this client was promised: every (notification id, recipient) behind a 202.
+
+    `repeats` counts how often it had to ask again.
+    """
 
     promised: set[tuple[str, str]] = field(default_factory=set)
     repeats: int = 0
@@ -72,15 +76,13 @@ async def _accepted(system: Trial, number: int, recipients: Sequence[str], ledge
     }  # fmt: skip
     async with asyncio.timeout(120):
         while True:
-            try:
+            with contextlib.suppress(aiohttp.ClientConnectionError, TimeoutError):  # the door was killed: ask again
                 url = system.endpoints["ingest"] + "/v1/notifications"
                 async with system.http.post(url, json=body, timeout=aiohttp.ClientTimeout(total=15)) as response:
                     if response.status == 202:
                         return str((await response.json())["notification_id"])
                     if response.status not in _AGAIN:
                         raise AssertionError(f"{response.status}: {await response.text()}")
-            except (aiohttp.ClientConnectionError, TimeoutError):
-                pass
             ledger.repeats += 1
             await asyncio.sleep(_AGAIN_SECONDS)
 
@@ -90,10 +92,8 @@ async def arrivals(system: Trial, users: Sequence[str]) -> Arrivals:
     deliveries: Counter[str] = Counter()
     pairs: dict[str, tuple[str, str]] = {}
     for user in users:
-        async with system.http.get(f"{system.endpoints['mailbox']}/api/hooks/{user}") as response:
-            hooks = await response.json()
-        for hook in hooks:
-            body = hook["body"] if isinstance(hook["body"], dict) else json.loads(hook["body"])
+        for hook in await outside.caught(system, user):
+            body = hook["body"]
             deliveries[body["delivery_id"]] += 1
             pairs[body["delivery_id"]] = (body["notification_id"], body["recipient"])
     return Arrivals(deliveries, pairs)

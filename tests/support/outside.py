@@ -33,21 +33,23 @@ def request(name: str, *recipients: str, **fields: Any) -> Json:
     return body
 
 
-async def hooks(system: Trial, user: str, notification_id: str) -> list[Json]:
-    """The webhooks a user received about a notification, each with headers and decoded body."""
+async def caught(system: Trial, user: str) -> list[Json]:
+    """Every webhook a user received, each with its headers, its decoded `body`, and the text it came as, `raw`."""
     async with system.http.get(f"{system.endpoints['mailbox']}/api/hooks/{user}") as response:
-        caught: list[Json] = await response.json()
-    for hook in caught:
-        hook["raw"] = hook["body"] if isinstance(hook["body"], str) else json.dumps(hook["body"])
-        hook["body"] = json.loads(hook["raw"])
-    return [hook for hook in caught if hook["body"]["notification_id"] == notification_id]
+        hooks: list[Json] = await response.json()
+    return [{**hook, "raw": hook["body"], "body": json.loads(hook["body"])} for hook in hooks]
+
+
+async def hooks(system: Trial, user: str, notification_id: str) -> list[Json]:
+    """The webhooks a user received about a notification."""
+    return [hook for hook in await caught(system, user) if hook["body"]["notification_id"] == notification_id]
 
 
 async def mails(system: Trial, address: str, saying: str) -> list[Json]:
     """The mails to an address whose text says something."""
     async with system.http.get(f"{system.endpoints['mailbox']}/api/mails", params={"to": address}) as response:
-        caught: list[Json] = await response.json()
-    return [mail for mail in caught if saying in mail["text"]]
+        received: list[Json] = await response.json()
+    return [mail for mail in received if saying in mail["text"]]
 
 
 async def trace(system: Trial, notification_id: str) -> Json:

@@ -10,7 +10,7 @@ from services.dispatcher.delivery.admission import Limits
 from services.dispatcher.delivery.ports import Busy, Claim, Receipt
 from services.dispatcher.delivery.traffic import Ends, Traffic
 from shared.contract.outcomes import AttemptOutcome
-from tests.support import claims
+from tests.support import claims, waiting
 
 DELIVERED = Receipt(AttemptOutcome.DELIVERED)
 
@@ -95,15 +95,17 @@ async def test_what_waits_for_a_destination_that_is_full_is_put_off_with_it(road
 async def test_what_has_waited_too_long_is_put_off_while_sends_hang(road: Road) -> None:
     async with asyncio.TaskGroup() as group:
         traffic = road.traffic(group, Limits(100, 1, wait_seconds=0.05))
-        hanging, waiting = to("slow"), to("slow")
+        hanging, behind = to("slow"), to("slow")
         traffic.admit("slow", hanging, 2)
         await turned()
-        traffic.admit("slow", waiting, 2)
-        async with asyncio.timeout(5):
-            while not road.put_off:
-                await asyncio.sleep(0.01)
-                traffic.sweep()
-        assert [claim for claim, _ in road.put_off] == [waiting]
+        traffic.admit("slow", behind, 2)
+
+        async def swept() -> object:
+            traffic.sweep()
+            return road.put_off
+
+        await waiting.until(swept, 5, "what waited to be put off")
+        assert [claim for claim, _ in road.put_off] == [behind]
         road.gate.set()
     assert road.sent == [hanging]
 
