@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -93,13 +93,9 @@ async def test_what_cannot_be_is_refused_with_every_error_and_nothing_is_written
     assert await ingest.ends() == before
 
 
-async def test_ten_megabytes_in_chunks_are_refused_before_they_are_all_read(ingest: door.Ingest) -> None:
-    sent = 0
-
+async def test_ten_megabytes_in_chunks_are_refused(ingest: door.Ingest) -> None:
     async def chunks() -> AsyncIterator[bytes]:
-        nonlocal sent
         for _ in range(160):
-            sent += 65_536
             yield b"x" * 65_536
 
     headers = {"Authorization": f"Bearer {ingest.key}"}
@@ -107,6 +103,16 @@ async def test_ten_megabytes_in_chunks_are_refused_before_they_are_all_read(inge
     async with ingest.http.post(url, data=chunks(), headers=headers) as response:
         assert response.status == 413
         assert response.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("framing", ["content-length", "chunked"])
+async def test_a_caller_that_sends_all_of_a_large_body_first_reads_the_refusal_too(
+    ingest: door.Ingest, framing: str
+) -> None:
+    large = b"x" * 10_000_000
+    body: bytes | Iterator[bytes] = large if framing == "content-length" else iter([large])
+    status, answer = await asyncio.to_thread(door.told_after_sending, ingest, body)
+    assert (status, answer["status"]) == (413, 413)
 
 
 async def test_a_body_of_exactly_one_mebibyte_is_accepted(ingest: door.Ingest) -> None:

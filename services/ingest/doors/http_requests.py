@@ -13,6 +13,7 @@ from services.ingest import documents, reading
 from services.ingest.doors.http_answers import field_error, unprocessable
 from shared.contract import field_errors
 from shared.contract.requests import MAX_BATCH, MAX_BODY_BYTES
+from shared.runtime import body_limit
 from shared.runtime.problems import ProblemError
 
 _KEY_HEADER = "idempotency-key"
@@ -88,6 +89,7 @@ async def body_of(request: Request) -> bytes:
             detail = f"the body was not there within {_BODY_SECONDS:.0f} s; send it faster or less at once"
             raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail) from error
     if size > MAX_BODY_BYTES:
+        await body_limit.drain(request.scope, request.receive)
         detail = f"the body has more than {MAX_BODY_BYTES:,} bytes; send less at once"
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, [field_error("too_large", detail)])
     return b"".join(parts)
