@@ -10,11 +10,23 @@ MOST_ERRORS = 100
 
 _LONGEST_POINTER = 300
 
+_CODES = {"tuple_type": "array_type", "list_type": "array_type", "dict_type": "object_type"}
 _DETAILS = {
+    "bool_type": "must be true or false",
+    "datetime_parsing": "must be a time such as 2026-12-01T09:00:00",
+    "datetime_type": "must be a time such as 2026-12-01T09:00:00",
+    "dict_type": "must be an object",
     "extra_forbidden": "there is no such field; remove it or correct its spelling",
     "missing": "this field is required",
+    "list_type": "must be an array",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
+    "string_too_long": "has more than {max_length:,} characters; shorten it",
+    "string_type": "must be a string",
+    "timezone_aware": "has no offset; add one, such as Z or +02:00",
+    "timezone_naive": "must have no offset; its time zone says it",
+    "too_long": "has {actual_length:,} elements; at most {max_length:,} are allowed",
+    "tuple_type": "must be an array",
 }
 
 
@@ -28,11 +40,19 @@ def from_pydantic(errors: Sequence[Mapping[str, Any]], at: str = "") -> list[Fie
     return [
         FieldError(
             pointer=(at + pointer(error["loc"]))[:_LONGEST_POINTER],
-            code=error["type"],
-            detail=_DETAILS.get(error["type"], error.get("msg", "").removeprefix("Value error, ")),
+            code=_CODES.get(error["type"], error["type"]),
+            detail=_detail(error),
         )
         for error in errors
     ]
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    """What to mend, in the words of JSON: pydantic's own speak of tuples and inputs."""
+    if error["type"] in _DETAILS:
+        return _DETAILS[error["type"]].format(**error.get("ctx", {}))
+    message: str = error.get("msg", "").removeprefix("Value error, ")
+    return message.replace("Input should ", "must ", 1)
 
 
 def limited(errors: Sequence[FieldError]) -> tuple[FieldError, ...]:

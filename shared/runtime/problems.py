@@ -17,6 +17,12 @@ from shared.errors import TransientError
 
 _log = structlog.get_logger()
 
+_DETAILS = {
+    HTTPStatus.NOT_FOUND: "there is no such address here; GET /v1/openapi.json lists those there are",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes other methods; GET /v1/openapi.json lists them",
+}
+"""What the framework answers by itself in the place of what our own routes say."""
+
 
 class ProblemError(Exception):
     """An answer that is an error: its status, a detail that says what to do next, and the fields concerned."""
@@ -76,7 +82,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        return answer(ProblemError(HTTPStatus(error.status_code), str(error.detail)))
+        status = HTTPStatus(error.status_code)
+        return answer(ProblemError(status, _DETAILS.get(status, str(error.detail))))
 
     @app.exception_handler(Exception)
     async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:

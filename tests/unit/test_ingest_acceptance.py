@@ -50,7 +50,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(name=5), {("/name", "string_type")}, id="number for text"),
         pytest.param(body(requires_action="yes"), {("/requires_action", "bool_type")}, id="text for boolean"),
         pytest.param(body(requires_action=1), {("/requires_action", "bool_type")}, id="number for boolean"),
-        pytest.param(body(recipients="ada"), {("/recipients", "tuple_type")}, id="text for list"),
+        pytest.param(body(recipients="ada"), {("/recipients", "array_type")}, id="text for list"),
         pytest.param(body(recipients=["ada", 7]), {("/recipients/1", "string_type")}, id="number in list"),
         pytest.param(body(recipients=[""]), {("/recipients/0", "string_too_short")}, id="empty recipient"),
         pytest.param(body(recipients=[]), {("/recipients", "missing")}, id="no recipients"),
@@ -66,7 +66,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(options={"a": ["\x00"]}), {("/options/a/0", "nul")}, id="NUL in options"),
         pytest.param(body(options={"\ud800": 1}), {("/options", "lone_surrogate")}, id="surrogate as a name"),
         pytest.param(body(options={"a": "x" * 16_384}), {("/options", "too_long")}, id="large options"),
-        pytest.param(body(options=[]), {("/options", "dict_type")}, id="list for options"),
+        pytest.param(body(options=[]), {("/options", "object_type")}, id="list for options"),
         pytest.param(
             body(options={"email": "imediate", "window_seconds": "5m", "on_ambiguous": "Hold"}),
             {("/options/email", "option"), ("/options/window_seconds", "option"), ("/options/on_ambiguous", "option")},
