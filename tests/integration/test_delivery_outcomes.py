@@ -172,6 +172,20 @@ async def test_a_starting_sink_takes_up_what_its_slot_held_and_nothing_else(benc
     assert late.outcomes == [], "the process that died may have been only slow: its outcome is refused"
 
 
+async def test_a_starting_sink_leaves_a_digest_that_holds_to_the_scheduler(database: databases.Database) -> None:
+    async with delivering.opened(database, Channel.EMAIL) as bench:
+        await bench.user()
+        held, free = [
+            await bench.digest([await bench.notification(), await bench.notification(options=options)])
+            for options in ('{"on_ambiguous": "hold"}', '{"on_ambiguous": "retry"}')
+        ]
+        claims = (await bench.claim(*(bench.request(digest, subject="digest") for digest in (held, free)))).claims
+        assert {claim.request.subject_id: claim.holds for claim in claims} == {held: True, free: False}
+        assert await bench.outcomes.reopen(max_attempts=3) == 1
+        states = await bench.owner.fetch("SELECT subject_id, state FROM deliveries")
+        assert {row["subject_id"]: row["state"] for row in states} == {held: "leased", free: "retry"}
+
+
 async def test_words_the_record_refuses_are_left_out_and_hold_up_no_other(bench: Bench) -> None:
     first, strange, last = [await claimed(bench) for _ in range(3)]
     nul = Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, "550 a\x00b")

@@ -106,6 +106,20 @@ async def test_a_run_out_lease_ends_as_dead_when_its_notification_holds_what_is_
     assert await ended(stage, lost) == ("dead", "ambiguous")
 
 
+@pytest.mark.parametrize(("last_says", "state"), [("hold", "dead"), ("retry", "retry")])
+async def test_a_digests_run_out_lease_is_held_when_one_of_its_members_asks_for_it(
+    stage: Stage, last_says: str, state: str
+) -> None:
+    digest = {"tenant": rows.TENANT, "id": uuid.uuid4(), "expires_on": datetime.now(UTC).date(), "lane": "routine"}
+    for says in ("retry", last_says):
+        member = await rows.notification(stage.owner, options={"on_ambiguous": says})
+        await rows.item(stage.owner, member, email_plan="digest", digest_id=digest["id"])
+    mail = {"subject": "digest", "channel": "email", "endpoint": "email"}
+    lost = await rows.delivery(stage.owner, digest, **leased(), **mail)
+    await stage.leases().sweep()
+    assert await stage.owner.fetchval("SELECT state FROM deliveries WHERE id = $1", lost["id"]) == state
+
+
 async def test_a_run_out_lease_of_the_last_attempt_ends_as_dead(stage: Stage) -> None:
     lost = await rows.delivery(stage.owner, await rows.notification(stage.owner), **leased(attempt=3))
     await stage.leases(max_attempts=3).sweep()

@@ -62,13 +62,14 @@ told AS (
   ) n
   WHERE a.subject = 'notification'
   UNION ALL
-  SELECT a.id, NULL, NULL, g.class_key, false, coalesce(m.notices, '[]')
+  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), coalesce(m.notices, '[]')
   FROM asked a CROSS JOIN LATERAL (
     SELECT g.class_key FROM digests g
     WHERE g.id = a.subject_id AND g.expires_on = a.expires_on AND g.tenant = a.tenant LIMIT 1
   ) g CROSS JOIN LATERAL (  -- what was dismissed, completed, cancelled or has expired since the flush is left out
     SELECT jsonb_agg(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, s.css_class,
-      n.requires_action, false, n.action_url, n.items, n.created_at) ORDER BY n.created_at, n.id) AS notices
+      n.requires_action, false, n.action_url, n.items, n.created_at) ORDER BY n.created_at, n.id) AS notices,
+      bool_or(n.options ->> 'on_ambiguous' = 'hold') AS holds  -- a repeat would repeat the one that asked for none
     FROM inbox_items i
     JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
     LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance

@@ -65,15 +65,23 @@ SELECT id FROM recorded
 """
 
 # A start means that this slot's last process is dead: what it held may have been sent or not. What may not be repeated
-# (on_ambiguous: hold, the last attempt) waits for the end of its lease, where the scheduler gives it up.
+# (on_ambiguous: hold, of one of a digest's members too; the last attempt) waits for the end of its lease, where the
+# scheduler gives it up. Aggregates, since they cannot become joins that read every notification.
 _REOPEN = """
 WITH reopened AS (
   UPDATE deliveries d
   SET state = 'retry', reason = 'lease_ran_out', attempt = d.attempt + 1, fence = d.fence + 1, due_at = db_now(),
     released_until = NULL, lease_owner = NULL, lease_until = NULL
-  WHERE d.state = 'leased' AND d.lease_owner = $1 AND d.attempt < $2 AND NOT EXISTS (
-    SELECT FROM notifications n WHERE n.id = d.subject_id AND n.expires_on = d.expires_on AND n.tenant = d.tenant
-      AND n.options ->> 'on_ambiguous' = 'hold')
+  WHERE d.state = 'leased' AND d.lease_owner = $1 AND d.attempt < $2
+    AND NOT coalesce(CASE d.subject
+      WHEN 'digest' THEN (
+        SELECT bool_or(n.options ->> 'on_ambiguous' = 'hold') FROM inbox_items i
+        JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
+        WHERE i.digest_id = d.subject_id AND i.tenant = d.tenant)
+      ELSE (
+        SELECT bool_or(n.options ->> 'on_ambiguous' = 'hold') FROM notifications n
+        WHERE n.id = d.subject_id AND n.expires_on = d.expires_on AND n.tenant = d.tenant)
+    END, false)
   RETURNING d.tenant, d.id, d.expires_on, d.attempt - 1 AS tried
 ), tried AS (
   INSERT INTO attempts (tenant, delivery_id, expires_on, attempt, at, outcome, reason, detail, seconds)

@@ -56,7 +56,7 @@ class Claim:
 
     `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid.
     `class_name` is the communication class as people read it. `holds`: after an ambiguous attempt nothing is
-    repeated (option `on_ambiguous: hold`).
+    repeated (option `on_ambiguous: hold`, of a digest's notices that of any).
     """
 
     request: DeliveryRequested

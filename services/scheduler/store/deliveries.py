@@ -51,7 +51,10 @@ class DueDelivery:
 
 @dataclass(frozen=True, slots=True)
 class LostLease:
-    """A delivery whose sink did not record an outcome in time; `holds` is the notification's on_ambiguous: hold."""
+    """A delivery whose sink did not record an outcome in time.
+
+    `holds`: its notification, or one of its digest's members, says on_ambiguous: hold.
+    """
 
     delivery: DueDelivery
     holds: bool
@@ -59,9 +62,17 @@ class LostLease:
 
 _RUN_OUT = """
 SELECT d.tenant, d.id, d.expires_on, d.subject, d.subject_id, d.recipient, d.endpoint, d.channel, d.lane, d.attempt,
-  d.accepted_at, NULL::float8 AS late_seconds, coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds
+  d.accepted_at, NULL::float8 AS late_seconds,
+  coalesce(CASE d.subject
+    WHEN 'digest' THEN (
+      SELECT bool_or(n.options ->> 'on_ambiguous' = 'hold') FROM inbox_items i
+      JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
+      WHERE i.digest_id = d.subject_id AND i.tenant = d.tenant)
+    ELSE (
+      SELECT bool_or(n.options ->> 'on_ambiguous' = 'hold') FROM notifications n
+      WHERE n.id = d.subject_id AND n.expires_on = d.expires_on AND n.tenant = d.tenant)
+  END, false) AS holds
 FROM deliveries d
-LEFT JOIN notifications n ON n.id = d.subject_id AND n.expires_on = d.expires_on AND n.tenant = d.tenant
 WHERE d.state = 'leased' AND d.lease_until <= db_now()
 ORDER BY d.lease_until LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 """
