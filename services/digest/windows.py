@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.contract import ids
+from shared.contract import ids, known_options
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
 
@@ -114,9 +114,9 @@ def opened_for(strays: Iterable[Stray], default_seconds: int, now: datetime) -> 
 
 
 def window_seconds(options: Mapping[str, Any], default_seconds: int) -> int:
-    """A class's window length (C10), the default where it names none or nonsense."""
+    """A class's window length (C10), the default where it names none or what no door would have taken."""
     given = options.get("window_seconds")
-    return given if isinstance(given, int) and not isinstance(given, bool) and given > 0 else default_seconds
+    return given if known_options.is_window(given) else default_seconds
 
 
 class Alarms:

@@ -108,7 +108,7 @@ def test_strays_share_a_window_due_its_length_after_the_oldest_of_them() -> None
     assert len({each.id for each in opened}) == 2
 
 
-@pytest.mark.parametrize("given_seconds", [0, -1, True, "60", 1.5, None, [60]])
+@pytest.mark.parametrize("given_seconds", [0, -1, True, "60", 1.5, None, [60], 6 * 86_400, 2**63])
 def test_a_senseless_window_length_is_the_default(given_seconds: object) -> None:
     assert windows.window_seconds({"window_seconds": given_seconds}, 900) == 900
 
