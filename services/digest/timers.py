@@ -67,7 +67,12 @@ class Timers:
         _log.info("timers_recovered", timers=len(self._alarms))
 
     async def ring(self) -> list[bytes]:
-        """Flush what is due; returns the keys that need no timer any more."""
+        """Flush what is due; returns the keys that need no timer any more, none while another flush is under way.
+
+        Ringing that waited its turn would pile up while flushes take longer than the time between two looks.
+        """
+        if self._ringing.locked():
+            return []
         async with self._ringing:
             return await self._rung()
 

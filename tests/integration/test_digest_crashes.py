@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 from services.digest.flush import Flush
 from services.digest.metrics import Metrics
+from services.digest.timers import Timers
+from shared.clock import SystemClock
 from shared.kafka.producer import Producer
 from shared.postgres import outbox
 from shared.postgres.pool import Pool, open_pool
@@ -133,6 +135,12 @@ _TOLD = """
 SELECT d.id, d.member_count, count(i.*) FROM digests d LEFT JOIN inbox_items i ON i.digest_id = d.id
 GROUP BY d.id, d.member_count
 """
+
+
+async def test_a_timer_that_rings_during_a_flush_does_not_wait_for_it(flush: Flush) -> None:
+    timers = Timers(flush, SystemClock(), most=10)
+    async with timers.resting(), asyncio.timeout(5):
+        assert await timers.ring() == []
 
 
 async def _take_in_many(owner: Pool, count: int) -> None:
