@@ -35,7 +35,7 @@ SERVICE: Mapping[str, Mapping[str, str]] = {
     "inbox": {"drain_seconds": "30"},
     "console": {"drain_seconds": "30"},
     "dispatcher": {"drain_seconds": "45", "send_timeout_seconds": "30"},
-    "digest": {"drain_seconds": "75", "faust_folder": "/tmp"},  # noqa: S108 - the pod's own
+    "digest": {"drain_seconds": "75"},
     "scheduler": {"drain_seconds": "45"},
     "retention": {"drain_seconds": "45"},
 }

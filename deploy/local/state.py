@@ -5,7 +5,6 @@ import fcntl
 import os
 import pathlib
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 
 from deploy.local import errors
@@ -57,16 +56,6 @@ class State:
             lock.write(f"{os.getpid()}\n")
             lock.flush()
             yield
-
-    @property
-    def scratch(self) -> pathlib.Path:
-        """A folder for what services put down while they run; emptied before they start."""
-        return self.folder / "scratch"
-
-    def empty_scratch(self) -> None:
-        """Remove what killed services left behind; nobody of ours may run."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir()
 
     def secret_file(self, name: str) -> pathlib.Path:
         """The file of a random secret (hex text), made on first use; readable by its owner only."""

@@ -93,7 +93,6 @@ class Supervisor:
             ledger.end(left)
         self._ledger.clear()
         self._state.endpoints.unlink(missing_ok=True)
-        self._state.empty_scratch()
 
     async def start(self) -> dict[str, Any]:
         """Start all in order, wait until all are ready, and publish where they are; returns that document."""

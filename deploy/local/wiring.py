@@ -59,11 +59,8 @@ def instance(service: Service, folder: pathlib.Path) -> str:
 
 def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) -> dict[str, str]:
     """A service's environment: what we have ourselves, what the caller adds, and the wiring, which wins."""
-    # What a caller may set otherwise: the catcher is at a private address, and faust's tables need a place.
-    usual = {
-        "TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost",
-        "TOCSIN_FAUST_FOLDER": str(wiring.state.scratch),
-    }
+    # What a caller may set otherwise: the catcher is at a private address.
+    usual = {"TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost"}
     wired = {
         "TOCSIN_INSTANCE": instance(service, wiring.state.folder),
         "TOCSIN_KAFKA_BOOTSTRAP": wiring.kafka,

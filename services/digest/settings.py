@@ -1,7 +1,5 @@
 """What the digest service is told, once, from the environment."""
 
-from pathlib import Path
-
 from pydantic import Field
 
 from shared.runtime.settings import BaseServiceSettings, KafkaSettings, PostgresSettings
@@ -19,9 +17,4 @@ class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings):
     overdue_poll_seconds: float = Field(5.0, gt=0, description="Wait between two searches for overdue windows.")
     stray_poll_seconds: float = Field(
         30.0, gt=0, description="Wait between two searches for unsent notifications without an open window."
-    )
-    faust_folder: Path | None = Field(
-        None,
-        description="Folder in which faust makes its own; they stay empty, its tables lie in memory and in Kafka; "
-        "unset takes one in the host's temporary folder.",
     )

@@ -7,7 +7,6 @@ memory and in its changelog; topics are made by us, never by faust.
 
 import asyncio
 import random
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -36,12 +35,19 @@ _BUFFERED_RECORDS = 10_000
 """Changelog records on their way to Kafka before the stream waits; faust's own default of 100 stalls it."""
 
 
-def build_app(settings: Settings, timers: Timers, failed: asyncio.Future[None], folder: str) -> Any:
+class _App(faust.App):
+    """Without folders: the table lies in memory, and a killed process would leave them behind."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
+def build_app(settings: Settings, timers: Timers, failed: asyncio.Future[None]) -> Any:
     """The faust application: one agent that fills the table, one timer that empties it.
 
     What they raise goes to `failed` and not to faust, which would crash in a way that keeps the process from ending.
     """
-    app = faust.App(
+    app = _App(
         settings.group("digest"),
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(",")],
         broker_session_timeout=_SESSION_SECONDS,
@@ -56,7 +62,6 @@ def build_app(settings: Settings, timers: Timers, failed: asyncio.Future[None], 
         key_serializer="raw",
         value_serializer="raw",
         web_enabled=False,
-        datadir=folder,
         loop=asyncio.get_running_loop(),
     )
     opened = app.topic(settings.topic(topics.DIGEST_WINDOWS), key_type=bytes, value_type=bytes)
@@ -163,15 +168,11 @@ class Stream:
 
     @asynccontextmanager
     async def _started(self, failed: asyncio.Future[None]) -> AsyncIterator[Any]:
-        parent = self._settings.faust_folder
-        if parent is not None:
-            parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="tocsin-digest-", dir=parent) as folder:
-            app = build_app(self._settings, self._timers, failed, folder)
-            async with lifecycle.bounded(lambda: self._stop(app), _CLOSE_SECONDS, "faust"):
-                await self._start(app)
-                self._problem = None
-                yield app
+        app = build_app(self._settings, self._timers, failed)
+        async with lifecycle.bounded(lambda: self._stop(app), _CLOSE_SECONDS, "faust"):
+            await self._start(app)
+            self._problem = None
+            yield app
 
     async def _stop(self, app: Any) -> None:
         """Stop after what is being flushed; a faust that crashed may refuse."""

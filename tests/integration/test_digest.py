@@ -1,5 +1,7 @@
 """The digest service on real Kafka and PostgreSQL: one mail for each recipient, class and window, whatever happens."""
 
+import asyncio
+import os
 import pathlib
 import signal
 from collections.abc import AsyncIterator
@@ -26,9 +28,8 @@ MAILS = topics.deliveries(Channel.EMAIL, Lane.ROUTINE)
 
 
 @pytest.fixture
-def settings(database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path) -> dict[str, str]:
+def settings(database: databases.Database, kafka_settings: KafkaSettings) -> dict[str, str]:
     return {
-        "faust_folder": str(tmp_path / "not" / "there" / "yet"),
         "postgres_dsn": database.dsn("digest"),
         "kafka_bootstrap": kafka_settings.kafka_bootstrap,
         "topic_prefix": kafka_settings.topic_prefix,
@@ -230,6 +231,16 @@ async def _forget_all(settings: KafkaSettings) -> None:
         await admin.delete_topics(names)
     finally:
         await admin.close()
+
+
+async def test_the_service_leaves_no_folder_behind_even_when_it_is_killed(
+    owner: Pool, producer: Producer, settings: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    async with service.running("digest", settings, folder=tmp_path) as running:
+        await mailing.take_in(owner, producer, Taken(window_seconds=0.5))
+        await _digests(owner, 1)
+        running.process.send_signal(signal.SIGKILL)
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
 async def test_an_unsent_item_without_a_window_gets_one_and_is_mailed(owner: Pool, settings: dict[str, str]) -> None:

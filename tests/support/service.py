@@ -63,18 +63,24 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(name: str, settings: Mapping[str, str], output: IO[bytes] | None = None) -> AsyncIterator[Service]:
-    """`python -m services.<name>` with `TOCSIN_<SETTING>`s, writing to `output`; killed at the end if still there."""
+async def running(
+    name: str, settings: Mapping[str, str], output: IO[bytes] | None = None, folder: pathlib.Path = ROOT
+) -> AsyncIterator[Service]:
+    """`python -m services.<name>` with `TOCSIN_<SETTING>`s, writing to `output`; killed at the end if still there.
+
+    `folder` is where it works and keeps temporary files, if it has any.
+    """
     ops, http = free_port(), free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
+        **({} if folder is ROOT else {"TMPDIR": str(folder)}),
         "TOCSIN_OPS_PORT": str(ops),
         "TOCSIN_HTTP_PORT": str(http),
         **{f"TOCSIN_{setting.upper()}": value for setting, value in settings.items()},
     }
     command = [sys.executable, "-m", f"services.{name}"]
-    process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=ROOT, stdout=output)
+    process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=folder, stdout=output)
     try:
         yield Service(process, f"http://127.0.0.1:{ops}", f"http://127.0.0.1:{http}")
     finally:
