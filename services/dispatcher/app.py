@@ -64,7 +64,7 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     sink: ports.Sink = await parts.start.stack.enter_async_context(opening(settings, clock))
     pool, beating = await parts.pool(lane), pulse.Pulse(slot.role)
     reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
-    bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute)
+    bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute, settings.digest_items_max)
     claims = claim_store.ClaimStore(pool, slot, bounds, clock)
     parts.start.health.ready[f"poison.{slot.role}"] = claims.burial.paused
     store = outcome_store.OutcomeStore(pool, slot, clock)

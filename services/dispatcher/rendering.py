@@ -83,31 +83,60 @@ class RenderedMail:
     text: str
 
 
-def digest_mail(class_name: str, items: Sequence[MailItem], recipient: MailRecipient) -> RenderedMail:
-    """One mail with every notification of a class (C9), in the order of C3.
+@dataclass(frozen=True, slots=True)
+class Unshown:
+    """Notifications of a digest that it only counts, and how many of them need action."""
+
+    count: int
+    needing_action: int
+
+
+_NONE_UNSHOWN = Unshown(0, 0)
+
+
+def digest_mail(
+    class_name: str, items: Sequence[MailItem], recipient: MailRecipient, unshown: Unshown = _NONE_UNSHOWN
+) -> RenderedMail:
+    """One mail with every notification of a class (C9), in the order of C3; what it does not show, it counts.
 
     Raises:
         ValueError: no items; an empty digest is not a mail.
     """
     if not items:
         raise ValueError("a digest without items is skipped, not rendered")
-    count = f"{class_name}: {_counted(len(items), 'notification')}"
-    waiting = sum(item.state is NotificationState.ACTION_REQUIRED for item in items)
+    count = f"{class_name}: {_counted(len(items) + unshown.count, 'notification')}"
+    waiting = unshown.needing_action + sum(item.state is NotificationState.ACTION_REQUIRED for item in items)
     needing = f", {waiting} {'needs' if waiting == 1 else 'need'} action" if waiting else ""
     subject = _one_line(count + needing)
-    return _rendered(subject, subject, sorted(items, key=_presented), recipient)
+    more = f"and {unshown.count} more in your inbox" if unshown.count else ""
+    return _rendered(_Head(subject, subject, more), sorted(items, key=_presented), recipient)
 
 
 def immediate_mail(item: MailItem, recipient: MailRecipient) -> RenderedMail:
     """One mail for one notification; its name is the subject."""
-    return _rendered(_one_line(item.name), "", [item], recipient)
+    return _rendered(_Head(_one_line(item.name)), [item], recipient)
 
 
-def _rendered(subject: str, heading: str, items: Sequence[MailItem], recipient: MailRecipient) -> RenderedMail:
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a mail says around its items; `more` is its last line."""
+
+    subject: str
+    heading: str = ""
+    more: str = ""
+
+
+def _rendered(head: _Head, items: Sequence[MailItem], recipient: MailRecipient) -> RenderedMail:
     html, text = _templates()
     shown = [_shown(item, recipient) for item in items]
-    values = {"subject": subject, "heading": heading, "greeting": _greeting(recipient), "items": shown}
-    return RenderedMail(subject, html.render(values), text.render(values))
+    values = {
+        "subject": head.subject,
+        "heading": head.heading,
+        "greeting": _greeting(recipient),
+        "items": shown,
+        "more": head.more,
+    }
+    return RenderedMail(head.subject, html.render(values), text.render(values))
 
 
 def _presented(item: MailItem) -> tuple[int, datetime]:

@@ -98,6 +98,9 @@ class SmtpSettings(BaseSettings):
     smtp_username: str = Field("", description="Login at the relay; empty means none.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password at the relay.")
     smtp_connections: int = Field(4, ge=1, description="Most connections to the relay per lane.")
+    digest_items_max: int = Field(
+        100, ge=1, le=1_000, description="Most notifications that one digest mail shows; the others it counts."
+    )
     smtp_mails_per_connection: int = Field(500, ge=1, description="Mails after which a connection is made anew.")
 
     @model_validator(mode="after")

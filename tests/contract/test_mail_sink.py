@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.dispatcher.delivery.ports import Busy, Receipt
-from services.dispatcher.sinks import mail
+from services.dispatcher.sinks import mail, mime
 from services.dispatcher.sinks.mail import MailSink
 from shared.clock import SystemClock
 from shared.contract.outcomes import AttemptOutcome, Reason
@@ -151,6 +151,18 @@ async def test_a_digest_is_one_mail_with_all_its_members(sink: MailSink, relay: 
     text = message.get_body(("plain",))
     assert text is not None
     assert all(notice.name in text.get_content() for notice in notices)
+
+
+async def test_a_large_digest_is_written_beside_the_loop() -> None:
+    header = mime.Header("Tocsin <tocsin@sender.example>", "ada@example.test", "1@sender.example", claims.CREATED)
+    notices = tuple(claims.notice(description="**Please** answer. " * 50) for _ in range(200))
+    claim = claims.email("ada@example.test", subject="digest", notices=notices)
+    turns, writing = 0, asyncio.create_task(mail.written(header, claim))
+    while not writing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 10, "the loop turned meanwhile"
+    assert (await writing).count(b"Customer enquiry") == 2 * len(notices)
 
 
 async def test_a_domain_beyond_ascii_goes_out_in_its_ascii_form(sink: MailSink, relay: Relay) -> None:

@@ -234,6 +234,18 @@ async def test_a_digest_leaves_out_what_is_no_longer_valid(email: Bench) -> None
     assert [notice.id for notice in claim.notices] == valid
 
 
+async def test_a_large_digest_shows_what_matters_most_and_counts_the_others(email: Bench) -> None:
+    await email.user()
+    members = [await email.notification(requires_action=number == 4) for number in range(6)]
+    await email.owner.execute("UPDATE notifications SET importance = 'danger' WHERE id = $1", members[5])
+    digest = await email.digest(members)
+    (claim,) = (await email.claim(email.request(digest, subject="digest"))).claims
+    assert [notice.id for notice in claim.notices] == [members[5], members[0], members[1]]
+    assert [(each.id, each.requires_action) for each in claim.unshown] == [
+        (members[2], False), (members[3], False), (members[4], True),
+    ]  # fmt: skip
+
+
 async def test_a_digest_without_valid_members_is_skipped(email: Bench) -> None:
     await email.user()
     digest = await email.digest([await email.notification()], dismissed_at=PAST)

@@ -186,6 +186,20 @@ async def test_a_starting_sink_leaves_a_digest_that_holds_to_the_scheduler(datab
         assert {row["subject_id"]: row["state"] for row in states} == {held: "leased", free: "retry"}
 
 
+async def test_a_digest_that_was_sent_is_told_for_the_members_too_that_it_only_counts(
+    database: databases.Database,
+) -> None:
+    async with delivering.opened(database, Channel.EMAIL) as bench:
+        await bench.user()
+        members = [await bench.notification() for _ in range(5)]
+        request = bench.request(await bench.digest(members), subject="digest")
+        (claim,) = (await bench.claim(request)).claims
+        recorded = await bench.outcomes.record([ended(claim, DELIVERED)])
+    told = [json.loads(record.value or b"") for record in recorded.records]
+    assert {event["subject"] for event in told} == {str(member) for member in members}
+    assert {event["type"] for event in told} == {"tocsin.notification.delivered.v1"}
+
+
 async def test_words_the_record_refuses_are_left_out_and_hold_up_no_other(bench: Bench) -> None:
     first, strange, last = [await claimed(bench) for _ in range(3)]
     nul = Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, "550 a\x00b")

@@ -60,6 +60,6 @@ def email(address: str, **given: Any) -> Claim:
 
 def _claim(channel: Channel, target: Webhook | Mailbox, **given: Any) -> Claim:
     notices = given.pop("notices", (notice(),))
-    holds = given.pop("holds", False)
+    holds, unshown = given.pop("holds", False), given.pop("unshown", ())
     asked = request(channel, **{"subject_id": notices[0].id, **given})
-    return Claim(asked, 1, holds, "Enquiries", notices, target)
+    return Claim(asked, 1, holds, "Enquiries", notices, target, unshown)

@@ -69,7 +69,9 @@ class Bench:
     @property
     def claims(self) -> ClaimStore:
         """Claims under this slot."""
-        return ClaimStore(self.pool, self.slot, Bounds(LEASE_SECONDS, poison_per_minute=5), SystemClock())
+        return ClaimStore(
+            self.pool, self.slot, Bounds(LEASE_SECONDS, poison_per_minute=5, digest_items=3), SystemClock()
+        )
 
     @property
     def outcomes(self) -> OutcomeStore:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from services.dispatcher import rendering
-from services.dispatcher.rendering import MailItem, MailRecipient
+from services.dispatcher.rendering import MailItem, MailRecipient, Unshown
 from shared.contract.importance import Importance
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import NotificationState
@@ -51,6 +51,14 @@ def _elements(html: str) -> list[tuple[str, dict[str, str | None]]]:
     parser = _Elements()
     parser.feed(html)
     return parser.found
+
+
+def test_a_digest_counts_what_it_does_not_show() -> None:
+    mail = rendering.digest_mail("enquiries", [_item(), _item()], _ADA, Unshown(count=5, needing_action=1))
+
+    assert mail.subject == "enquiries: 7 notifications, 1 needs action"
+    assert mail.text.rstrip().endswith("and 5 more in your inbox")
+    assert "and 5 more in your inbox</p>" in mail.html
 
 
 def test_a_digest_shows_the_standard_order_and_the_oldest_first_within_each() -> None:

@@ -67,15 +67,22 @@ told AS (
     SELECT g.class_key FROM digests g
     WHERE g.id = a.subject_id AND g.expires_on = a.expires_on AND g.tenant = a.tenant LIMIT 1
   ) g CROSS JOIN LATERAL (  -- what was dismissed, completed, cancelled or has expired since the flush is left out
-    SELECT jsonb_agg(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, s.css_class,
-      n.requires_action, false, n.action_url, n.items, n.created_at) ORDER BY n.created_at, n.id) AS notices,
-      bool_or(n.options ->> 'on_ambiguous' = 'hold') AS holds  -- a repeat would repeat the one that asked for none
-    FROM inbox_items i
-    JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
-    LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance
-    WHERE i.digest_id = a.subject_id AND i.tenant = a.tenant AND i.recipient = a.recipient
-      AND i.dismissed_at IS NULL AND n.completed_at IS NULL AND n.cancelled_at IS NULL
-      AND coalesce(i.expires_at > db_now(), true) AND coalesce(n.expires_at > db_now(), true)
+    SELECT jsonb_agg(CASE WHEN n.place <= $14
+        THEN jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
+          n.requires_action, false, n.action_url, n.items, n.created_at)
+        ELSE jsonb_build_array(n.id, n.requires_action) END ORDER BY n.place) AS notices,
+      bool_or(n.holds) AS holds  -- a repeat would repeat the one that asked for none
+    FROM (
+      SELECT n.*, s.css_class, n.options ->> 'on_ambiguous' = 'hold' AS holds, row_number() OVER (
+          ORDER BY array_position(ARRAY['danger', 'warning', 'primary', 'success', 'info', 'default'], n.importance),
+            n.created_at, n.id) AS place  -- the order of C3
+      FROM inbox_items i
+      JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
+      LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance
+      WHERE i.digest_id = a.subject_id AND i.tenant = a.tenant AND i.recipient = a.recipient
+        AND i.dismissed_at IS NULL AND n.completed_at IS NULL AND n.cancelled_at IS NULL
+        AND coalesce(i.expires_at > db_now(), true) AND coalesce(n.expires_at > db_now(), true)
+    ) n
   ) m
   WHERE a.subject = 'digest'
 ), judged AS MATERIALIZED (
@@ -154,10 +161,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long a claim holds, and how many records a minute may be poison."""
+    """How long a claim holds, how many records a minute may be poison, and how many members a digest tells of."""
 
     lease_seconds: float
     poison_per_minute: int
+    digest_items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +222,10 @@ class ClaimStore:
         return Claimed(found, ended, asked.poison, records, outbox_id)
 
     async def _leased(self, connection: Connection, requests: Sequence[DeliveryRequested]) -> Sequence[Row]:
-        slot, lease_seconds = self._slot, self._bounds.lease_seconds
+        slot, bounds = self._slot, self._bounds
+        more = (bounds.digest_items,) if slot.channel is Channel.EMAIL else ()
         return await connection.fetch(
-            _CLAIM[slot.channel], *_columns(requests), slot.channel, slot.lane, slot.owner, lease_seconds
+            _CLAIM[slot.channel], *_columns(requests), slot.channel, slot.lane, slot.owner, bounds.lease_seconds, *more
         )
 
     async def _without_refused(self, asked: Asked) -> Asked:

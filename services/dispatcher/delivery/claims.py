@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.dispatcher.delivery.events import Ended
-from services.dispatcher.delivery.ports import Claim, Mailbox, Notice, Webhook
+from services.dispatcher.delivery.ports import Claim, Mailbox, Notice, Unshown, Webhook
 from shared.contract import codec
 from shared.contract.importance import Importance
 from shared.contract.messages import DeliveryRequested
@@ -27,6 +27,9 @@ class Row(Protocol):
 
 _A_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """RFC 9562 4; Python's UUID() reads more spellings than PostgreSQL."""
+
+_UNSHOWN_PARTS = 2
+"""What is told of a member that its digest only counts: its id, and whether it needs action."""
 
 _ON_THE_WAY = frozenset({DeliveryState.LEASED, DeliveryState.RETRY})
 
@@ -96,8 +99,9 @@ def sorted_out(requests: Sequence[DeliveryRequested], rows: Iterable[Row]) -> tu
 
 def _claim(request: DeliveryRequested, row: Row) -> Claim:
     target = Webhook(*row["target"]) if request.channel is Channel.PUSH else Mailbox(*row["target"])
-    notices = tuple(_notice(*told) for told in row["notices"])
-    return Claim(request, row["fence"], row["holds"], row["class_name"], notices, target)
+    notices = tuple(_notice(*told) for told in row["notices"] if len(told) > _UNSHOWN_PARTS)
+    unshown = tuple(Unshown(UUID(told[0]), told[1]) for told in row["notices"] if len(told) == _UNSHOWN_PARTS)
+    return Claim(request, row["fence"], row["holds"], row["class_name"], notices, target, unshown)
 
 
 def _notice(notification: str, name: str, description: str, importance: str, class_key: str, *rest: Any) -> Notice:

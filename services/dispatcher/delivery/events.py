@@ -61,6 +61,7 @@ def records_of(outcome: Outcome, now: datetime) -> list[Record]:
         return []
     request = outcome.claim.request
     notifications = [notice.id for notice in outcome.claim.notices]
+    notifications += [member.id for member in outcome.claim.unshown]
     told = told_of(Ended(request, outcome.state, outcome.reason, notifications), now)
     if outcome.state is DeliveryState.DEAD:
         told.append(dead_letter(outcome).record())

@@ -51,10 +51,19 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Unshown:
+    """A digest's member beyond what one mail shows: it is counted, and was sent with the others."""
+
+    id: UUID
+    requires_action: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A delivery this process holds the lease of.
 
-    `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid.
+    `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid; of a
+    large one those that the mail shows, and `unshown` are the others.
     `class_name` is the communication class as people read it. `holds`: after an ambiguous attempt nothing is
     repeated (option `on_ambiguous: hold`, of a digest's notices that of any).
     """
@@ -65,6 +74,7 @@ class Claim:
     class_name: str
     notices: tuple[Notice, ...]
     target: Webhook | Mailbox
+    unshown: tuple[Unshown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import aiosmtplib
 
 from services.dispatcher import rendering
 from services.dispatcher.delivery.ports import Busy, Claim, Mailbox, Notice, Receipt
-from services.dispatcher.rendering import MailItem, MailRecipient, RenderedMail
+from services.dispatcher.rendering import MailItem, MailRecipient, RenderedMail, Unshown
 from services.dispatcher.settings import Settings
 from services.dispatcher.sinks import mime, smtp
 from services.dispatcher.sinks.smtp import Envelope, Progress
@@ -17,6 +17,9 @@ from shared.clock import Clock
 from shared.contract.importance import STANDARD_OPTIONS
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import AttemptOutcome, Reason
+
+_QUICK_ITEMS = 10
+"""A mail of so many notifications is written in a few milliseconds."""
 
 
 class MailSink:
@@ -43,7 +46,7 @@ class MailSink:
             envelope = Envelope(self._sender, mime.mailbox(_mailbox(claim).address))
         except mime.UndeliverableAddressError as error:
             return Receipt(AttemptOutcome.FAILED, Reason.INVALID, str(error))
-        message = mime.message(self._header(claim, envelope), rendered(claim))
+        message = await written(self._header(claim, envelope), claim)
         progress = Progress()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -86,13 +89,21 @@ async def open_sink(settings: Settings, clock: Clock) -> AsyncIterator[MailSink]
         await connections.close()
 
 
+async def written(header: mime.Header, claim: Claim) -> bytes:
+    """The mail as bytes; a large one is written beside the loop, which would keep all others waiting for it."""
+    if len(claim.notices) > _QUICK_ITEMS:
+        return await asyncio.to_thread(lambda: mime.message(header, rendered(claim)))
+    return mime.message(header, rendered(claim))
+
+
 def rendered(claim: Claim) -> RenderedMail:
     """What the mail of a claim says."""
     to = _mailbox(claim)
     recipient = MailRecipient(to.first_name, to.last_name, to.locale, to.timezone)
     items = [_item(notice) for notice in claim.notices]
     if claim.request.subject == "digest":
-        return rendering.digest_mail(claim.class_name, items, recipient)
+        unshown = Unshown(len(claim.unshown), sum(each.requires_action for each in claim.unshown))
+        return rendering.digest_mail(claim.class_name, items, recipient, unshown)
     return rendering.immediate_mail(items[0], recipient)
 
 
