@@ -67,8 +67,9 @@ def redrive(
     chosen |= {"dry_run": dry_run} | ({"rate_per_second": rate} if rate is not None else {})
     found = target.asked(lambda console: console.redrive(chosen))
     done = f"{found.redriven} of {found.matched} are sent again"
-    what = f"{found.matched} would be sent again" if found.dry_run else done
-    output.answer(found, f"{what}, over {found.seconds:g} s", for_programs=json)
+    what = f"{found.matched - len(found.refused)} would be sent again" if found.dry_run else done
+    refused = "".join(f"\n{letter.id} is not: {letter.detail}" for letter in found.refused)
+    output.answer(found, f"{what}, over {found.seconds:g} s{refused}", for_programs=json)
 
 
 def selection(ids: list[UUID], reason: str | None, since: datetime | None) -> dict[str, Any]:

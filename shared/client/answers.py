@@ -151,13 +151,25 @@ class DeadLetter(Answer):
     original: str | None = None
 
 
+class RefusedLetter(Answer):
+    """A dead letter that cannot go again, and why; it stays as it is."""
+
+    id: UUID
+    reason: str
+    detail: str
+
+
 class Redriven(Answer):
-    """`matched` dead letters were meant; `redriven` of them go again, spread over `seconds`."""
+    """`matched` dead letters were meant; `redriven` of them go again, spread over `seconds`.
+
+    `refused` names those that cannot, the first thousand.
+    """
 
     matched: Annotated[int, Field(ge=0)]
     redriven: Annotated[int, Field(ge=0)]
     seconds: float
     dry_run: bool = False
+    refused: tuple[RefusedLetter, ...] = ()
 
 
 class WrongLine(Answer):

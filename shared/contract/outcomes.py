@@ -96,6 +96,7 @@ class Reason(StrEnum):
     LEASE_RAN_OUT = "lease_ran_out"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     REDRIVEN = "redriven"
+    ORIGINAL_GONE = "original_gone"
     WINDOW_OPEN = "window_open"
     NOT_CLAIMED_YET = "not_claimed_yet"
     INTERNAL = "internal"

@@ -17,7 +17,10 @@ from shared.postgres import bodies
 from shared.postgres.pool import Connection
 
 KEPT_DAYS = 7
-"""As long as the standard importances keep a notification: no permanent record is kept of anything (C11)."""
+"""As long as the standard importances keep a notification: no permanent record is kept of anything (C11).
+
+A large original is kept a day longer, since its letter goes at the end of its last day.
+"""
 
 _BURY = """
 INSERT INTO dead_letters (tenant, id, expires_on, reason, detail, topic, partition, "offset", delivery_id, key,
@@ -104,7 +107,7 @@ async def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:
         return
     for letter in letters:
         if letter.original_ref is not None:
-            await bodies.keep(connection, letter.tenant, letter.original.value or b"", KEPT_DAYS)
+            await bodies.keep(connection, letter.tenant, letter.original.value or b"", KEPT_DAYS + 1)
     rows = [_row(letter) for letter in letters]
     await connection.execute(_BURY, *(list(column) for column in zip(*rows, strict=True)), KEPT_DAYS)
 

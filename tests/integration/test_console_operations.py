@@ -117,6 +117,23 @@ async def test_a_redriven_record_goes_to_its_topic_again_as_it_came(console: Con
     assert (record.key, list(record.headers)) == (b"key", [("trace", b"\xff")])
 
 
+async def test_a_letter_whose_original_is_gone_is_refused_by_its_id_and_stays_as_it_is(console: Console) -> None:
+    value = uuid.uuid4().bytes
+    gone, sent = await record_letter(console, b"z" * 600_000), await record_letter(console, value, 8)
+    await console.owner.execute("DELETE FROM bodies WHERE tenant = $1", console.tenant)
+    body = {"ids": [str(gone), str(sent)]}
+    trial = (await console.ask("POST", "/v1/dead-letters/redrive", json={**body, "dry_run": True})).json
+    answer = (await console.ask("POST", "/v1/dead-letters/redrive", json=body)).json
+    assert [(one["id"], one["reason"]) for one in answer["refused"]] == [(str(gone), "original_gone")]
+    assert trial["refused"] == answer["refused"]
+    assert (answer["matched"], answer["redriven"]) == (2, 1)
+    assert len(await outbox_of(console, topics.SCHEDULED, value)) == 1
+    left = await console.owner.fetch(
+        "SELECT id FROM dead_letters WHERE redriven_at IS NULL AND tenant = $1", console.tenant
+    )
+    assert [row["id"] for row in left] == [gone]
+
+
 async def test_redriving_is_spread_by_its_rate(console: Console) -> None:
     value = uuid.uuid4().bytes
     for offset in range(3):
@@ -135,7 +152,7 @@ async def test_a_dry_run_only_counts(console: Console) -> None:
     _, dead = await delivery_letter(console)
     body = {"reason": "attempts_exhausted", "dry_run": True, "rate_per_second": 4}
     answer = (await console.ask("POST", "/v1/dead-letters/redrive", json=body)).json
-    assert answer == {"matched": 1, "redriven": 0, "seconds": 0.25, "dry_run": True}
+    assert answer == {"matched": 1, "redriven": 0, "seconds": 0.25, "dry_run": True, "refused": []}
     assert (await state_of(console, dead))["state"] == "dead"
 
 

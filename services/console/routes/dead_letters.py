@@ -15,6 +15,7 @@ from services.console.metrics import Metrics
 from services.console.shapes import ShortLine
 from services.console.store import dead_letters as store
 from services.console.store.dead_letters import Chosen, DeadLetter, Waiting
+from shared.contract.outcomes import Reason
 from shared.contract.requests import RequestModel
 from shared.postgres.pool import Pool, tenant_transaction
 from shared.runtime import pages
@@ -22,6 +23,7 @@ from shared.runtime.authority import RedriveKey
 
 _LETTERS_AT_ONCE = 500
 _MOST_LETTERS = 10_000
+_MOST_REFUSED = 1_000
 _LAST: TypeAdapter[tuple[AwareDatetime, UUID]] = TypeAdapter(tuple[AwareDatetime, UUID])
 
 
@@ -42,13 +44,26 @@ class Redrive(RequestModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A letter that cannot be re-driven, and why; it stays as it is."""
+
+    id: UUID
+    reason: Reason = Reason.ORIGINAL_GONE
+    detail: str = "its original was kept apart for its size and has been removed; ask the writer to send it again"
+
+
+@dataclass(frozen=True, slots=True)
 class Redriven:
-    """`matched` letters were meant and not re-driven before; `redriven` of them now are, spread over `seconds`."""
+    """`matched` letters were meant and not re-driven before; `redriven` of them now are, spread over `seconds`.
+
+    `refused` names those that cannot be, the first thousand.
+    """
 
     matched: int
     redriven: int
     seconds: float
     dry_run: bool
+    refused: Sequence[Refused]
 
 
 class DeadLetters:
@@ -85,18 +100,19 @@ class DeadLetters:
         """Try again what was given up, at most `rate_per_second`, ids unchanged; up to 10,000 letters a call.
 
         A delivery gets one more attempt (and the usual retries while it has some left); a record goes to its topic
-        again. What was re-driven before is passed over.
+        again. What was re-driven before is passed over; what cannot be is named in `refused` and stays as it is.
         """
         chosen = Chosen(wanted.ids, wanted.reason, wanted.since)
         matched = await store.count(self._pool, key.tenant, chosen)
+        refused = [Refused(letter) for letter in await store.gone(self._pool, key.tenant, chosen, _MOST_REFUSED)]
         redriven = 0
         while not wanted.dry_run and redriven < _MOST_LETTERS:
             taken = await self._batch(key.tenant, chosen, redriven, wanted.rate_per_second)
             redriven += taken
             if taken < _LETTERS_AT_ONCE:
                 break
-        spread = min(matched, _MOST_LETTERS) if wanted.dry_run else redriven
-        return Redriven(matched, redriven, spread / wanted.rate_per_second, wanted.dry_run)
+        spread = min(matched - len(refused), _MOST_LETTERS) if wanted.dry_run else redriven
+        return Redriven(matched, redriven, spread / wanted.rate_per_second, wanted.dry_run, refused)
 
     async def _batch(self, tenant: str, chosen: Chosen, done: int, rate_per_second: float) -> int:
         async with tenant_transaction(self._pool, tenant) as connection:

@@ -102,11 +102,28 @@ async def count(pool: Pool, tenant: str, chosen: Chosen) -> int:
     return found
 
 
+_GONE = """
+SELECT letter.id FROM dead_letters letter
+WHERE letter.tenant IN ($1, '') AND letter.redriven_at IS NULL AND letter.original_ref IS NOT NULL
+  AND NOT EXISTS (SELECT FROM bodies WHERE bodies.tenant = letter.tenant AND bodies.hash = letter.original_ref)
+  AND ($2::uuid[] IS NULL OR letter.id = ANY ($2)) AND ($3::text IS NULL OR letter.reason = $3)
+  AND ($4::timestamptz IS NULL OR letter.at >= $4)
+ORDER BY letter.at, letter.id LIMIT $5
+"""
+
+
+async def gone(pool: Pool, tenant: str, chosen: Chosen, most: int) -> list[UUID]:
+    """Up to `most` letters that are meant and of whose large original nothing is left, oldest first."""
+    found = await statements.rows(pool, tenant, _GONE, chosen.ids, chosen.reason, chosen.since, most)
+    return [row["id"] for row in found]
+
+
 _LOCK = """
 SELECT letter.id, letter.expires_on, letter.delivery_id, letter.topic, letter.key, letter.headers,
   coalesce(letter.original, bodies.content) AS original
 FROM dead_letters letter LEFT JOIN bodies ON bodies.tenant = letter.tenant AND bodies.hash = letter.original_ref
 WHERE letter.tenant IN ($1, '') AND letter.redriven_at IS NULL
+  AND (letter.original_ref IS NULL OR bodies.hash IS NOT NULL)
   AND ($2::uuid[] IS NULL OR letter.id = ANY ($2)) AND ($3::text IS NULL OR letter.reason = $3)
   AND ($4::timestamptz IS NULL OR letter.at >= $4)
 ORDER BY letter.at, letter.id LIMIT $5 FOR UPDATE OF letter SKIP LOCKED
@@ -114,7 +131,7 @@ ORDER BY letter.at, letter.id LIMIT $5 FOR UPDATE OF letter SKIP LOCKED
 
 
 async def lock(connection: Connection, tenant: str, chosen: Chosen, most: int) -> list[Waiting]:
-    """Lock up to `most` letters that are meant and were not re-driven yet, oldest first."""
+    """Lock up to `most` letters that are meant and were not re-driven yet, oldest first; without those `gone`."""
     rows = await connection.fetch(_LOCK, tenant, chosen.ids, chosen.reason, chosen.since, most)
     return [_waiting(row) for row in rows]
 
@@ -176,6 +193,6 @@ def _letter(row: asyncpg.Record) -> DeadLetter:
 def _waiting(row: asyncpg.Record) -> Waiting:
     headers = [(name, base64.b64decode(value)) for name, value in row["headers"]]
     record = None
-    if row["delivery_id"] is None and row["original"] is not None:
+    if row["delivery_id"] is None:
         record = Record(row["topic"], row["key"], row["original"], headers)
     return Waiting(row["id"], row["expires_on"], row["delivery_id"], record)
