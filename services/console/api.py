@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from services.console.metrics import Metrics
+from services.console.routes.bodies import Bodies
 from services.console.routes.classes import Classes
 from services.console.routes.dead_letters import DeadLetters
 from services.console.routes.endpoints import Endpoints
@@ -50,6 +51,7 @@ def build(parts: Parts) -> FastAPI:
         Schedules(parts.pool),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),
+        Bodies(parts.pool),
     ):
         api.include_router(resource.routes())
     api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES})

@@ -13,7 +13,7 @@ import pytest_asyncio
 from shared.contract import topics
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
-from shared.postgres import dead_letters, outbox
+from shared.postgres import bodies, dead_letters, outbox
 from tests.support import api, consoles, rows
 from tests.support.consoles import Console, Site
 
@@ -96,6 +96,18 @@ async def test_the_original_of_a_large_letter_is_shown_from_where_it_stands(cons
     letter = await record_letter(console, b"y" * 600_000)
     shown = (await console.ask("GET", f"/v1/dead-letters/{letter}")).json
     assert len(base64.b64decode(shown["original"])) == 600_000
+
+
+async def test_a_large_original_is_read_by_its_reference(console: Console) -> None:
+    value = b"<script>" + b"y" * 600_000
+    await record_letter(console, value)
+    path = f"/v1/bodies/{bodies.reference(value).hex()}"
+    answer = await console.ask("GET", path)
+    assert (answer.status, answer.body) == (200, value)
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert (await console.ask("GET", "/v1/bodies/" + "0" * 64)).status == 404
+    assert (await console.ask("GET", "/v1/bodies/nonsense")).status == 422
 
 
 async def test_a_redriven_delivery_keeps_its_id_and_gets_one_more_attempt(console: Console) -> None:
@@ -210,6 +222,8 @@ async def test_no_operation_reaches_what_is_another_tenants(console: Console, si
     await console.ask("PUT", "/v1/properties/mine", json={"value": 1})
     made = await rows.notification(console.owner, tenant=console.tenant)
     letter, dead = await delivery_letter(console)
+    original = b"w" * 600_000
+    await record_letter(console, original)
     await rows.schedule(console.owner, console.tenant, uuid.uuid4(), 201)
     matrix = [
         ("GET", "/v1/users/ada"), ("DELETE", "/v1/users/ada"),
@@ -217,6 +231,7 @@ async def test_no_operation_reaches_what_is_another_tenants(console: Console, si
         ("POST", f"/v1/keys/{key}/rotate"), ("DELETE", f"/v1/keys/{key}"),
         ("GET", "/v1/classes/mine"), ("GET", "/v1/properties/mine"),
         ("GET", f"/v1/traces/{made['id']}"), ("GET", f"/v1/dead-letters/{letter}"),
+        ("GET", f"/v1/bodies/{bodies.reference(original).hex()}"),
         ("GET", "/v1/schedules/201"), ("DELETE", "/v1/schedules/201"),
     ]  # fmt: skip
     stranger = await api.key(site.owner, f"stranger-{uuid.uuid4().hex[:8]}")
@@ -245,5 +260,5 @@ async def test_the_matrix_of_tenants_leaves_no_operation_out(console: Console) -
         ("GET", "/v1/users/"), ("DELETE", "/v1/users/"), ("GET", "/v1/endpoints/"), ("DELETE", "/v1/endpoints/"),
         ("POST", "/v1/keys/"), ("DELETE", "/v1/keys/"), ("GET", "/v1/classes/"), ("GET", "/v1/properties/"),
         ("GET", "/v1/traces/"), ("GET", "/v1/dead-letters/"), ("GET", "/v1/schedules/"), ("DELETE", "/v1/schedules/"),
-        ("GET", "/v1/importances/"),
+        ("GET", "/v1/importances/"), ("GET", "/v1/bodies/"),
     }, "a new operation on one thing belongs into the matrix; importances have the same names everywhere"  # fmt: skip

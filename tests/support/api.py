@@ -34,11 +34,12 @@ async def key(owner: asyncpg.Connection, tenant: str, scopes: Sequence[Scope | s
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, the headers, and the JSON that came with them (None without a body)."""
+    """A status, the headers, and the JSON that came with them (None where none came), or whatever else in `body`."""
 
     status: int
     json: Any
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass
@@ -54,8 +55,8 @@ class Client:
             method, self.base + path, headers=headers, allow_redirects=False, **options
         ) as response:
             body = await response.read()
-            value = await response.json(content_type=None) if body else None
-            return Answer(response.status, value, {name.lower(): text for name, text in response.headers.items()})
+            value = await response.json(content_type=None) if body and "json" in response.content_type else None
+            return Answer(response.status, value, {name.lower(): text for name, text in response.headers.items()}, body)
 
 
 @contextlib.asynccontextmanager
