@@ -1,6 +1,7 @@
 """What an outcome makes of a claim on a real database, and what a fence that has moved on refuses."""
 
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
