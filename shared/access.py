@@ -11,13 +11,17 @@ _KEY = re.compile(r"tk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 
 
 class Scope(StrEnum):
-    """What a key may do. ADMIN includes every other scope of its tenant; CLASS scopes are `publish:<class>`."""
+    """What a key may do. ADMIN includes every other scope of its tenant; CLASS scopes are `publish:<class>`.
+
+    DESKTOP_ASSISTANT is the role that seed 000 asks for, by its own name; its other role is `admin` here too.
+    """
 
     PUBLISH = "publish"
     DIRECTORY = "directory"
     TRACE = "trace"
     REDRIVE = "redrive"
     ADMIN = "admin"
+    DESKTOP_ASSISTANT = "sn_dex_desktop.admin"
 
 
 @dataclass(frozen=True, slots=True)

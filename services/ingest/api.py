@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import Receive, Scope, Send
 
 from services.ingest.admission import Deduplication
-from services.ingest.dialects import cloudevents
+from services.ingest.dialects import cloudevents, desktop_assistant
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BATCH, NotificationRequest
 from shared.runtime import problems
@@ -75,7 +75,10 @@ class CloudEvent(BaseModel):
     data: NotificationRequest
 
 
-_MODELS = (NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent)
+_MODELS = (
+    NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent, desktop_assistant.Parameters,
+    desktop_assistant.Answer,
+)  # fmt: skip
 
 
 class _PlainRoute(APIRoute):
@@ -91,8 +94,8 @@ class _PlainRoute(APIRoute):
         self.app = app
 
 
-def build(notification: Endpoint, batch: Endpoint) -> FastAPI:
-    """The application around the door's two endpoints, with its OpenAPI document at /v1/openapi.json."""
+def build(notification: Endpoint, batch: Endpoint, desktop: Endpoint) -> FastAPI:
+    """The application around the doors' endpoints, with its OpenAPI document at /v1/openapi.json."""
     app = FastAPI(
         title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -101,6 +104,7 @@ def build(notification: Endpoint, batch: Endpoint) -> FastAPI:
     for path, endpoint, status, described in (
         ("/v1/notifications", notification, HTTPStatus.ACCEPTED, _single()),
         ("/v1/notifications/batch", batch, HTTPStatus.OK, _batch()),
+        ("/api/sn_dex_desktop/notifications", desktop, HTTPStatus.OK, _desktop()),
     ):
         app.router.add_api_route(
             path, endpoint, methods=["POST"], response_model=None, status_code=status, openapi_extra=described,
@@ -152,6 +156,28 @@ def _batch() -> dict[str, Any]:
         "description": f"At most {MAX_BATCH:,} notifications and 1 MiB in all.",
         "requestBody": _body({"application/json": "Batch"}),
         "responses": {"200": _content("An answer for each notification.", "BatchResults"), **_errors()},
+        "security": [{"key": []}],
+    }
+
+
+def _desktop() -> dict[str, Any]:
+    said = {
+        "200": "Queued; metadata.notification_id names it.",
+        "400": "A parameter is missing, empty or wrong, a recipient is unknown, or the property is not true.",
+        "401": "No API key, or one that is unknown, expired or revoked.",
+        "403": "The key has neither the role sn_dex_desktop.admin nor admin.",
+        "413": "The body has more than 1 MiB.",
+        "415": "The body is compressed.",
+        "422": "The idempotency key was used for another body.",
+        "503": "Kafka or the directory is away, or too much is under way; see Retry-After.",
+    }
+    return {
+        "operationId": "sendDANotification",
+        "summary": "Queue a Desktop Assistant notification",
+        "description": "For all its recipients or for none. Any other responseCode than 200 means that nothing was "
+        "queued; message says why.",
+        "requestBody": _body({"application/json": "Parameters"}),
+        "responses": {status: _content(text, "Answer") for status, text in said.items()},
         "security": [{"key": []}],
     }
 

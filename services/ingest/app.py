@@ -7,10 +7,12 @@ from functools import partial
 
 from services.ingest import api
 from services.ingest.admission import Admission
+from services.ingest.directory import Directory
 from services.ingest.doors import topic
+from services.ingest.doors.desktop_assistant import DesktopAssistantDoor
 from services.ingest.doors.http import HttpDoor
 from services.ingest.doors.http_entry import HttpEntry
-from services.ingest.doors.topic import Answers, TopicDoor
+from services.ingest.doors.topic import Answers, Known, TopicDoor
 from services.ingest.identities import Identities
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
@@ -50,10 +52,12 @@ async def run(settings: Settings) -> None:
         identities = Identities(store, settings.identity_linger_seconds, settings.identity_timeout_seconds)
         await stack.enter_async_context(identities.running())
         admission = Admission(identities, publisher, lag, metrics, clock)
-        http = HttpDoor(HttpEntry(cache, admission, metrics, clock, settings.max_in_flight))
-        records = TopicDoor(settings, cache, admission, Answers(publisher, store), clock)
+        directory = Directory(store, settings.directory_timeout_seconds)
+        entry = HttpEntry(cache, admission, metrics, clock, settings.max_in_flight)
+        http, desktop = HttpDoor(entry), DesktopAssistantDoor(entry, cache, directory)
+        records = TopicDoor(settings, Known(cache, directory), admission, Answers(publisher, store), clock)
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
-        application = api.build(http.notification, http.batch)
+        application = api.build(http.notification, http.batch, desktop.notification)
         loops: dict[str, lifecycle.Loop] = {
             "http": partial(web.serve, application, listening),
             "requests": lambda stopping: _requests(settings, records, checks, stopping),

@@ -14,6 +14,8 @@ REFUSALS = (
     Reason.TOO_LARGE,
     Reason.KEY_CONFLICT,
     Reason.DUPLICATE,
+    Reason.SWITCHED_OFF,
+    Reason.UNKNOWN_RECIPIENT,
 )
 
 

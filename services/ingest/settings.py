@@ -42,4 +42,7 @@ class Settings(BaseServiceSettings, KafkaSettings, PostgresSettings, HttpSetting
         description="Longest wait for PostgreSQL to decide a keyed request before the decision is left to intake; "
         "with produce_timeout_seconds it bounds the answer.",
     )
+    directory_timeout_seconds: float = Field(
+        2.0, gt=0, description="Longest wait for the directory where a dialect promises to know its recipients."
+    )
     lag_poll_seconds: float = Field(0.5, gt=0, description="Time between two looks at the routine lane's lag.")

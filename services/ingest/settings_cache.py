@@ -1,8 +1,10 @@
-"""API keys and tenants in memory: the hot path asks nobody, PostgreSQL is asked every second for what changed."""
+"""What the hot path must not ask for: keys, tenants and properties; PostgreSQL is asked every second for changes."""
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -33,7 +35,9 @@ class SettingsCache:
         self._clock = clock
         self._keys: dict[str, access.StoredKey] = {}
         self._tenants: frozenset[str] = frozenset()
+        self._properties: dict[str, dict[str, Any]] = {}
         self._newest: datetime | None = None
+        self._newest_property: datetime | None = None
         self._whole_at_seconds: float | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._hurry = asyncio.Event()
@@ -63,6 +67,10 @@ class SettingsCache:
             return True
         await self._refreshed()
         return tenant in self._tenants
+
+    def properties(self, tenant: str) -> Mapping[str, Any]:
+        """The properties of a tenant by name, as they were a second ago at most while PostgreSQL answers."""
+        return self._properties.get(tenant, {})
 
     async def follow(self, stop: asyncio.Event, poll_seconds: float, reload_seconds: float) -> None:
         """Loop: ask for what changed every `poll_seconds`, or at once when somebody waits; for all now and then."""
@@ -104,8 +112,18 @@ class SettingsCache:
         changed = {key.id: key for key, _ in found}
         self._keys = changed if whole else {**self._keys, **changed}
         self._newest = max((at for _, at in found), default=self._newest)
+        await self._read_properties(whole=whole)
         if whole:
             self._whole_at_seconds = now
+
+    async def _read_properties(self, *, whole: bool) -> None:
+        after = None if whole or self._newest_property is None else self._newest_property - _OVERLAP
+        found = await self._store.properties(after)
+        known: dict[str, dict[str, Any]] = {} if whole else self._properties
+        for tenant, name, value, at in found:
+            known.setdefault(tenant, {})[name] = value
+            self._newest_property = max(at, self._newest_property or at)
+        self._properties = known
 
     async def _refreshed(self) -> None:
         """Wait for an answer to a question that is asked after this call."""

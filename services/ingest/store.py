@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.access import StoredKey
 from shared.postgres import bodies
-from shared.postgres.pool import Pool, transaction, transient_when_away
+from shared.postgres.pool import Pool, tenant_transaction, transaction, transient_when_away
 
 REJECTED_DAYS = 7
 """How long the original of a rejected record is kept when it is too large for the topic."""
@@ -96,6 +96,24 @@ class Store:
         with transient_when_away():
             rows = await self._pool.fetch(self._KEYS, changed_after)
         return [_key(dict(row)) for row in rows]
+
+    _PROPERTIES = """
+    SELECT tenant, name, value, changed_at FROM properties WHERE $1::timestamptz IS NULL OR changed_at > $1
+    """
+
+    async def properties(self, changed_after: datetime | None) -> list[tuple[str, str, Any, datetime]]:
+        """Properties changed after a time of the database's clock, or all: tenant, name, value, time of the change."""
+        with transient_when_away():
+            rows = await self._pool.fetch(self._PROPERTIES, changed_after)
+        return [tuple(row) for row in rows]
+
+    _KNOWN_USERS = "SELECT id FROM users WHERE tenant = $1 AND id = ANY($2::text[])"
+
+    async def known_users(self, tenant: str, users: Sequence[str]) -> frozenset[str]:
+        """Those of these ids that are users of a tenant."""
+        async with tenant_transaction(self._pool, tenant) as connection:
+            rows = await connection.fetch(self._KNOWN_USERS, tenant, users)
+        return frozenset(row["id"] for row in rows)
 
     _TENANTS = "SELECT id FROM tenants"
 

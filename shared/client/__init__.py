@@ -6,6 +6,7 @@ a repeat never becomes a second notification. `Console` is the operators' side.
 
 from shared.client.answers import Accepted, Refused, Trace
 from shared.client.console import Console
+from shared.client.desktop_assistant import DesktopAppNotificationUtils
 from shared.client.errors import ClientError, RefusedError, UnavailableError
 from shared.client.fields import NotificationFields
 from shared.client.notify import AsyncTocsin
@@ -17,6 +18,7 @@ __all__ = [
     "AsyncTocsin",
     "ClientError",
     "Console",
+    "DesktopAppNotificationUtils",
     "NotificationFields",
     "Patience",
     "Refused",

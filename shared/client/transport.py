@@ -45,7 +45,8 @@ class Patience:
 class Call:
     """One request: `repeatable` says that a repeat of one that arrived changes nothing.
 
-    `body` is sent as it is where it is bytes, else as JSON.
+    `body` is sent as it is where it is bytes, else as JSON. `own_errors`: a JSON object is the answer whatever its
+    status, once patience with a busy Tocsin has run out.
     """
 
     method: str
@@ -55,12 +56,14 @@ class Call:
     content_type: str = "application/json"
     query: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
+    own_errors: bool = False
 
 
 class _TryLaterError(Exception):
-    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
+    def __init__(self, reason: str, retry_after_seconds: float | None = None, answer: Any = None) -> None:
         super().__init__(reason)
         self.retry_after_seconds = retry_after_seconds
+        self.answer = answer
 
 
 class Transport:
@@ -92,6 +95,8 @@ class Transport:
                 return await self._once(call, payload)
             except _TryLaterError as later:
                 if attempt >= self._patience.attempts:
+                    if later.answer is not None:
+                        return later.answer
                     raise UnavailableError(f"{call.method} {self._base_url}{call.path}: {later}") from later
                 wait = self._patience.wait_seconds(attempt, later.retry_after_seconds)
             await asyncio.sleep(wait)
@@ -121,11 +126,15 @@ class Transport:
 
 
 def _answer_of(response: aiohttp.ClientResponse, content: bytes, call: Call) -> Any:
+    own = _object(content) if call.own_errors else None
     if response.status in _LATER or (response.status in _UNSURE and call.repeatable):
         raise _TryLaterError(
             str(_refusal(response.status, content)),
             retry.retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+            own,
         )
+    if own is not None:
+        return own
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise _refusal(response.status, content)
     if not content:
@@ -134,6 +143,15 @@ def _answer_of(response: aiohttp.ClientResponse, content: bytes, call: Call) -> 
         return json.loads(content)
     except ValueError as error:
         raise ClientError(f"{call.method} {call.path} answered no JSON: is this address Tocsin's?") from error
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    """The JSON object of an answer, None where it is something else."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _refusal(status: int, content: bytes) -> RefusedError:

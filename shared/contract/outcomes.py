@@ -66,6 +66,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     KEY_CONFLICT = "key_conflict"
     DUPLICATE = "duplicate"
+    SWITCHED_OFF = "switched_off"
 
     UNKNOWN_RECIPIENT = "unknown_recipient"
     NO_ADDRESS = "no_address"

@@ -50,8 +50,12 @@ def envelope(raw: bytes, headers: Mapping[str, str]) -> reading.Envelope:
         for name, value in headers.items()
         if name.startswith(_ATTRIBUTE_PREFIX)
     }
-    keys = {"Idempotency-Key": _utf8(_KEY_HEADER, headers[_KEY_HEADER])} if _KEY_HEADER in headers else {}
-    return reading.Envelope(raw, headers.get("content-type", ""), attributes, keys)
+    return reading.Envelope(raw, headers.get("content-type", ""), attributes, idempotency_keys(headers))
+
+
+def idempotency_keys(headers: Mapping[str, str]) -> dict[str, str]:
+    """The key beside the body, by what callers call it; raises ProblemError for one that is no text."""
+    return {"Idempotency-Key": _utf8(_KEY_HEADER, headers[_KEY_HEADER])} if _KEY_HEADER in headers else {}
 
 
 def _decoded(name: str, value: str) -> str:

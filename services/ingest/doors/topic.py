@@ -11,6 +11,8 @@ from aiokafka import ConsumerRecord
 from services.ingest import acceptance, admission
 from services.ingest.acceptance import Caller, Refused
 from services.ingest.admission import Admission, Admitted, Entrant
+from services.ingest.dialects import desktop_assistant
+from services.ingest.directory import Directory
 from services.ingest.doors import topic_records
 from services.ingest.doors.topic_records import Answer, Arrived, UnreadableHeadersError
 from services.ingest.publisher import Publisher
@@ -36,12 +38,16 @@ _EXAMINED_AT_ONCE = 25
 
 @dataclass(slots=True)
 class Case:
-    """A record and what has become of it so far; `subject` is the notification it asks for, or would have."""
+    """A record and what has become of it so far; `subject` is the notification it asks for, or would have.
+
+    `dialect` is what its header says, None for the native body.
+    """
 
     arrived: Arrived
     tenant: str | None
     subject: UUID
     outcome: Entrant | Admitted | Refused
+    dialect: str | None = None
 
 
 class Answers:
@@ -61,14 +67,21 @@ class Answers:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the door knows of tenants and of their users."""
+
+    cache: SettingsCache
+    directory: Directory
+
+
 class TopicDoor:
     """Turns batches of records into accepted notifications and answers."""
 
-    def __init__(
-        self, settings: Settings, cache: SettingsCache, entry: Admission, answers: Answers, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, known: Known, entry: Admission, answers: Answers, clock: Clock) -> None:
         self._settings = settings
-        self._cache = cache
+        self._cache = known.cache
+        self._directory = known.directory
         self._admission = entry
         self._answers = answers
         self._clock = clock
@@ -80,6 +93,7 @@ class TopicDoor:
             TransientError: it could not be finished; the batch must be given again, and repeats are recognised.
         """
         cases = await self._examined(batch.records)
+        await self._refuse_unknown_recipients(cases)
         await self._decide(cases)
         await self._send([case for case in cases if isinstance(case.outcome, Admitted)])
         now = self._clock.now()
@@ -109,13 +123,22 @@ class TopicDoor:
         tenant = headers.get("tenant", self._settings.single_tenant)
         if not tenant or not await self._cache.knows_tenant(tenant):
             return Case(arrived, None, arrived.own_id("", epoch), _unknown_tenant(tenant))
-        asked = topic_records.asked(arrived, headers)
+        asked = topic_records.asked(arrived, headers, self._cache.properties(tenant))
         valid = asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
         if isinstance(valid, Refused):
             return Case(arrived, tenant, arrived.own_id(tenant, epoch), valid)
         caller = Caller(tenant, OWNER, Door.TOPIC)
         entrant = admission.entrant(valid, caller, lambda: arrived.own_id(tenant, epoch))
-        return Case(arrived, tenant, entrant.id, entrant)
+        return Case(arrived, tenant, entrant.id, entrant, headers.get("dialect"))
+
+    async def _refuse_unknown_recipients(self, cases: Sequence[Case]) -> None:
+        """All or nothing where the dialect promises it; TransientError while the directory is away."""
+        promised = [case for case in cases if case.dialect == desktop_assistant.NAME]
+        for case in promised:
+            if isinstance(case.outcome, Entrant):
+                request = case.outcome.valid.request
+                unknown = await self._directory.unknown(case.outcome.caller.tenant, request.recipients)
+                case.outcome = desktop_assistant.unknown_recipients(unknown) if unknown else case.outcome
 
     async def _decide(self, cases: Sequence[Case]) -> None:
         verdicts = iter(

@@ -1,15 +1,17 @@
 """What a record on notifications.requests brings, and the answer to one that cannot be accepted."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
 
 from services.ingest import reading
 from services.ingest.acceptance import Asked, Refused
+from services.ingest.dialects import desktop_assistant
 from shared.contract import ids, records, topics
 from shared.contract.messages import FieldError, RequestRejected
 from shared.contract.outcomes import Reason
@@ -71,20 +73,23 @@ class Arrived:
         return found
 
 
-def asked(arrived: Arrived, headers: dict[str, str]) -> Asked | Refused:
-    """What a record asks, not examined yet; `headers` are those it meant."""
-    if "dialect" in headers:
-        detail = f"the dialect {headers['dialect'][:100]!r} is not supported by this release; send the native body"
+def asked(arrived: Arrived, headers: dict[str, str], properties: Mapping[str, Any]) -> Asked | Refused:
+    """What a record asks, not examined yet; `headers` are those it meant, `properties` its tenant's."""
+    dialect = headers.get("dialect")
+    if dialect not in (None, desktop_assistant.NAME):
+        detail = f"the dialect {dialect[:100]!r} is not supported by this release; send the native body"
         return _refused(Reason.UNSUPPORTED, FieldError(pointer="", code="unsupported", detail=detail))
     if arrived.value is None:
         detail = "the record has no value; send a notification as JSON"
         return _refused(Reason.UNDECODABLE, FieldError(pointer="", code="no_value", detail=detail))
+    keys = {_KEY_HEADER: headers[_KEY_HEADER]} if _KEY_HEADER in headers else {}
+    if dialect == desktop_assistant.NAME:
+        return desktop_assistant.read(arrived.value, keys, properties)
     attributes = {
         name.removeprefix(_ATTRIBUTE_PREFIX): value
         for name, value in headers.items()
         if name.startswith(_ATTRIBUTE_PREFIX)
     }
-    keys = {_KEY_HEADER: headers[_KEY_HEADER]} if _KEY_HEADER in headers else {}
     return reading.read(reading.Envelope(arrived.value, headers.get("content-type", ""), attributes, keys))
 
 

@@ -1,0 +1,157 @@
+"""The Desktop Assistant dialect (seed 000): its parameters as the native body, and its answers.
+
+The source leaves open what this module decides: a message without title is titled by its source's name; a property
+that was never set counts as true; a referrer needs table and id; `importance` is info, channels are inbox and push.
+"""
+
+import urllib.parse
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+
+from services.ingest import documents
+from services.ingest.acceptance import Asked, Refused
+from services.ingest.dialects import native
+from shared.contract import field_errors
+from shared.contract.messages import FieldError
+from shared.contract.outcomes import Reason
+from shared.contract.requests import MAX_RECIPIENTS, ONE_LINE, STORABLE, Id, RequestModel
+
+NAME = "desktop_assistant"
+"""What the header `dialect` says of such a record."""
+
+ENABLED = "sn_dex_desktop.enable_push_notification"
+REFERRER_URL = "sn_dex_desktop.referrer_url"
+"""Property: the address of a referrer, with {table} and {id} in it; without it the related item has no link."""
+
+_SOURCES = {"mim": "Major Incident Management", "pe": "Proactive Engagement"}
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+def _listed(text: str) -> str:
+    recipients = ids_of(text)
+    if not recipients:
+        raise ValueError("names nobody; list at least one id")
+    if len(recipients) > MAX_RECIPIENTS:
+        raise ValueError(f"names {len(recipients):,} recipients, at most {MAX_RECIPIENTS:,}; send in parts")
+    for recipient in recipients:
+        try:
+            _ID.validate_python(recipient)
+        except ValidationError as error:
+            said = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise ValueError(f"{recipient[:40]!r} is no id: {said}") from error
+    return text
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+class Parameters(RequestModel):
+    """The parameters of sendDANotification."""
+
+    notification_title: Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE] | None = None
+    notification_message: Annotated[
+        str, StringConstraints(min_length=1, max_length=4_096), STORABLE, AfterValidator(_said)
+    ]
+    recipient_list: Annotated[str, AfterValidator(_listed), Field(description="Ids of users, separated by commas.")]
+    referrer_table: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] | None = None
+    referrer_id: Id | None = None
+    source: Literal["mim", "pe"]
+
+
+class Metadata(BaseModel):
+    """What else there is to say: the id of the notification that was queued."""
+
+    notification_id: UUID | None = None
+
+
+class Answer(BaseModel):
+    """The answer: `responseCode` 200 means queued, any other that nothing was; `message` says why."""
+
+    responseCode: int  # noqa: N815 - the source's name
+    message: str
+    metadata: Metadata
+
+
+def ids_of(recipient_list: str) -> list[str]:
+    """The ids of a comma-separated list, each once; spaces around them and empty places mean nothing."""
+    return list(dict.fromkeys(part.strip() for part in recipient_list.split(",") if part.strip()))
+
+
+def is_enabled(properties: Mapping[str, Any]) -> bool:
+    """A2: whether a tenant with these properties takes notifications; like the source's, true may be a word."""
+    value = properties.get(ENABLED, True)
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def read(raw: bytes, keys: Mapping[str, str], properties: Mapping[str, Any]) -> Asked | Refused:
+    """What the dialect's body asks of a tenant with these properties; errors point at the dialect's parameters."""
+    if not is_enabled(properties):
+        detail = f"the property {ENABLED} is not true; nothing is sent until it is"
+        return Refused(Reason.SWITCHED_OFF, (FieldError(pointer="", code=Reason.SWITCHED_OFF, detail=detail),))
+    try:
+        document = documents.parsed(raw)
+    except documents.UnfitDocumentError as error:
+        return native.unreadable(error)
+    try:
+        parameters = Parameters.model_validate(document, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        return Refused(Reason.INVALID, field_errors.limited(field_errors.from_pydantic(found)))
+    link, errors = _link(parameters, properties)
+    if errors:
+        return Refused(Reason.INVALID, errors)
+    return Asked(_body(parameters, link), keys)
+
+
+def _body(parameters: Parameters, link: str | None) -> dict[str, Any]:
+    items = []
+    if parameters.referrer_table is not None:
+        items.append({"table": parameters.referrer_table, "id": parameters.referrer_id, "url": link})
+    return {
+        "source": parameters.source,
+        "name": parameters.notification_title or _SOURCES[parameters.source],
+        "description": parameters.notification_message,
+        "recipients": ids_of(parameters.recipient_list),
+        "importance": "info",
+        "channels": ["inbox", "push"],
+        "items": items,
+    }
+
+
+def _link(parameters: Parameters, properties: Mapping[str, Any]) -> tuple[str | None, tuple[FieldError, ...]]:
+    """A8: the address of the referrer, if its tenant says how to make one."""
+    table, key = parameters.referrer_table, parameters.referrer_id
+    if (table is None) != (key is None):
+        missing = "referrer_id" if key is None else "referrer_table"
+        detail = "is missing; referrer_table and referrer_id name a record together"
+        return None, (FieldError(pointer=f"/{missing}", code="missing", detail=detail),)
+    pattern = properties.get(REFERRER_URL)
+    if table is None or key is None or not isinstance(pattern, str):
+        return None, ()
+    quoted = {"{table}": urllib.parse.quote(table, safe=""), "{id}": urllib.parse.quote(key, safe="")}
+    for place, value in quoted.items():
+        pattern = pattern.replace(place, value)
+    return pattern, ()
+
+
+def unknown_recipients(unknown: list[str]) -> Refused:
+    """A4: the refusal of recipients that the directory does not know; the first of many are named."""
+    named, more = ", ".join(unknown[:_NAMED]), len(unknown) - _NAMED
+    detail = f"unknown recipients: {named}{f' and {more:,} more' if more > 0 else ''}; nothing was queued for anybody"
+    return Refused(
+        Reason.UNKNOWN_RECIPIENT, (FieldError(pointer="/recipient_list", code="unknown_recipient", detail=detail),)
+    )
+
+
+_NAMED = 20
+
+
+def message_of(refused: Refused) -> str:
+    """Every error of a refusal in one line, each behind the parameter it is about."""
+    return "; ".join(f"{error.pointer.lstrip('/')}: {error.detail}".removeprefix(": ") for error in refused.errors)
