@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import to_jsonable_python
 
+from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel, Door
+from shared.contract.requests import LOCAL_TIME
 
 NEVER = date.max
 """The day of what has no fixed end: PostgreSQL's 'infinity', in JSON 9999-12-31."""
@@ -48,12 +50,28 @@ class RelatedItem(BaseModel):
     url: str | None = None
 
 
+class Audience(BaseModel):
+    """What resolves to recipients: the accepted members of groups.
+
+    Of the groups of `kind`, those of `company` and of `parent` (an event, a smart library) where they are given, and
+    of these those in `ids`, or all when there are none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: GroupKind
+    company: str | None = None
+    parent: str | None = None
+    ids: tuple[str, ...] = ()
+
+
 class NotificationAccepted(Message):
     """A valid request on its way to intake, on `notifications.accepted.{lane}`.
 
     `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
-    `recipients` holds each id once, in the order of the request. `owner` is the id of the key that asked. `job` is
-    the schedule's. `completion_email`: the tenant's admins are told when the last delivery has ended (B12).
+    `recipients` holds each id once, in the order of the request; `audience` resolves to more of them when it is taken
+    in. `owner` is the id of the key that asked. `job` is the schedule's. `completion_email`: the tenant's admins are
+    told when the last delivery has ended (B12).
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
@@ -62,6 +80,7 @@ class NotificationAccepted(Message):
     name: str
     description: str
     recipients: tuple[str, ...]
+    audience: Audience | None = None
     importance: Importance
     class_key: Annotated[str, Field(alias="class")]
     options: dict[str, Any] = Field(default_factory=dict)
@@ -87,7 +106,7 @@ class NotificationScheduled(Message):
     type: Literal["tocsin.notification.scheduled.v1"] = "tocsin.notification.scheduled.v1"
     schedule_id: int
     due_at: AwareDatetime
-    local: datetime
+    local: Annotated[datetime, WithJsonSchema(LOCAL_TIME)]
     timezone: str
     job: str | None = None
     notification: NotificationAccepted

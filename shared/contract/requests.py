@@ -55,7 +55,7 @@ ONE_LINE = AfterValidator(_one_line)
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
 
 
-_LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
+LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
 """In JSON Schema `date-time` would promise a UTC offset, which a local time must not have."""
 
 
@@ -84,7 +84,7 @@ class Audience(RequestModel):
 class ScheduleRequest(RequestModel):
     """When to send: a local time in an IANA zone, optionally with the name of a registered job."""
 
-    local: Annotated[NaiveDatetime, WithJsonSchema(_LOCAL_TIME)]
+    local: Annotated[NaiveDatetime, WithJsonSchema(LOCAL_TIME)]
     timezone: Annotated[str, StringConstraints(min_length=1, max_length=40), ONE_LINE]
     job: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] | None = None
 

@@ -43,6 +43,9 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "importances": {"name": "info", "retention": 7, "css_class": "", "sort": 1, "send": True},
         "classes": {"key": "general", "name": "General", "options": {}},
         "users": {"id": "ada"},
+        "groups": {"kind": "team", "id": "23", "company": "3"},
+        "group_members": {"kind": "team", "group_id": "23", "user_id": "ada", "status": "accepted"},
+        "directory_versions": {"subject": b"s", "version": 1},
         "endpoints": {"id": uuid.uuid4(), "recipient": "ada", "channel": "push", "kind": "webhook",
                       "address": "https://a.example", "secret": "s"},
         "identities": {"id": made["id"], "accepted_at": NOW, "expires_on": day},
@@ -100,7 +103,7 @@ async def record(postgres_server: str) -> AsyncIterator[Record]:
 TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
-    "bodies", "templates",
+    "bodies", "templates", "groups", "group_members", "directory_versions",
 )  # fmt: skip
 
 
