@@ -8,6 +8,7 @@ import typer
 from cli import (
     dead_letters,
     env,
+    groups,
     installation,
     keys,
     schedules,
@@ -39,6 +40,7 @@ def build() -> typer.Typer:
     app.command("validate")(validate.validate)
     app.command("migrate")(installation.migrate)
     app.add_typer(users.app, name="users")
+    app.add_typer(groups.app, name="groups")
     app.add_typer(keys.app, name="keys")
     app.add_typer(tenants.app, name="tenants")
     app.add_typer(installation.topics, name="topics")

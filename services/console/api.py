@@ -8,14 +8,16 @@ from services.console.metrics import Metrics
 from services.console.routes.bodies import Bodies
 from services.console.routes.classes import Classes
 from services.console.routes.dead_letters import DeadLetters
+from services.console.routes.directory_import import IMPORT_PATH, MAX_IMPORT_BYTES, DirectoryImport
 from services.console.routes.endpoints import Endpoints
+from services.console.routes.groups import Groups
 from services.console.routes.importances import Importances
 from services.console.routes.keys import Keys
 from services.console.routes.properties import Properties
 from services.console.routes.schedules import Schedules
 from services.console.routes.templates import Templates
 from services.console.routes.traces import Traces
-from services.console.routes.users import IMPORT_PATH, MAX_IMPORT_BYTES, Users
+from services.console.routes.users import Users
 from shared.contract.requests import MAX_BODY_BYTES
 from shared.destinations import Policy
 from shared.postgres.api_keys import ApiKeys
@@ -41,7 +43,9 @@ def build(parts: Parts) -> FastAPI:
     problems.install(api)
     authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
     for resource in (
-        Users(parts.pool, parts.metrics),
+        Users(parts.pool),
+        Groups(parts.pool),
+        DirectoryImport(parts.pool, parts.metrics),
         Endpoints(parts.pool, parts.policy),
         Keys(parts.pool, parts.secret),
         Classes(parts.pool),

@@ -2,10 +2,16 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
+from services.console.files import Content
+
 
 class Metrics:
     """The console's metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.imported = Counter("tocsin_users_imported_total", "Users taken in from files.", registry=registry)
+        self.imported = Counter(
+            "tocsin_directory_imported_total", "Lines of files taken in.", ["content"], registry=registry
+        )
+        for content in Content:
+            self.imported.labels(content)
         self.redriven = Counter("tocsin_dead_letters_redriven_total", "Dead letters re-driven.", registry=registry)

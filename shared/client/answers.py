@@ -102,6 +102,23 @@ class User(Answer):
     roles: tuple[str, ...] = ()
 
 
+class Group(Answer):
+    """A group of the directory."""
+
+    kind: str
+    id: str
+    name: str
+    company: str
+    parent: str | None
+
+
+class Member(Answer):
+    """A user within a group."""
+
+    user: str
+    status: str
+
+
 class Endpoint(Answer):
     """Where a channel reaches a recipient; `secret` is answered once, when the endpoint is made."""
 

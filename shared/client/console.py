@@ -48,8 +48,38 @@ class Console:
 
         Wrong lines are told and do not stop the others.
         """
-        call = Call("POST", "/v1/directory/import", repeatable=True, body=file, content_type=content_type)
+        return await self.import_directory(file, content_type, "users")
+
+    async def import_directory(self, file: bytes, content_type: str, content: str) -> answers.Imported:
+        """As `import_users`, of what the file holds: `users`, `groups` or `members`."""
+        path, query = "/v1/directory/import", {"of": content}
+        call = Call("POST", path, repeatable=True, body=file, content_type=content_type, query=query)
         return answers.Imported.model_validate(await self._transport.answer(call))
+
+    async def put_group(self, kind: str, group_id: str, group: Mapping[str, Any]) -> answers.Group:
+        """Make or change a group; `group` has the wire's `name`, `company` and `parent`."""
+        return answers.Group.model_validate(await self._put(_group_path(kind, group_id), dict(group)))
+
+    def groups(self, kind: str) -> AsyncIterator[answers.Group]:
+        """Every group of a kind, page by page."""
+        return self._listed(f"/v1/groups/{quote(kind, safe='')}", answers.Group)
+
+    async def delete_group(self, kind: str, group_id: str) -> None:
+        """Delete a group with its memberships."""
+        await self._delete(_group_path(kind, group_id))
+
+    async def put_member(self, kind: str, group_id: str, user_id: str, status: str = "accepted") -> answers.Member:
+        """Take a user into a group, or give a member another status."""
+        path = f"{_group_path(kind, group_id)}/members/{quote(user_id, safe='')}"
+        return answers.Member.model_validate(await self._put(path, {"status": status}))
+
+    def members(self, kind: str, group_id: str) -> AsyncIterator[answers.Member]:
+        """Every member of a group, page by page."""
+        return self._listed(f"{_group_path(kind, group_id)}/members", answers.Member)
+
+    async def delete_member(self, kind: str, group_id: str, user_id: str) -> None:
+        """Take a user out of a group."""
+        await self._delete(f"{_group_path(kind, group_id)}/members/{quote(user_id, safe='')}")
 
     async def create_endpoint(self, recipient: str, address: str, kind: str = "webhook") -> answers.Endpoint:
         """Register where push reaches a recipient; the answer alone shows the secret that signs what is sent there."""
@@ -144,3 +174,7 @@ class Console:
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         return await self._transport.answer(Call("POST", path, repeatable=False, body=body))
+
+
+def _group_path(kind: str, group_id: str) -> str:
+    return f"/v1/groups/{quote(kind, safe='')}/{quote(group_id, safe='')}"

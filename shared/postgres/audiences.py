@@ -6,6 +6,8 @@ Every function runs within the caller's transaction; a role that row-level secur
 
 from dataclasses import dataclass
 
+import asyncpg
+
 from shared.contract.directory import GroupKind
 from shared.contract.messages import Audience
 from shared.postgres.pool import Connection
@@ -30,7 +32,12 @@ _GROUP = "SELECT kind, id, name, company, parent FROM groups WHERE tenant = $1 A
 async def group(connection: Connection, tenant: str, kind: GroupKind, group_id: str) -> Group | None:
     """One group, or None when the tenant has none of this kind and id."""
     row = await connection.fetchrow(_GROUP, tenant, kind, group_id)
-    return None if row is None else Group(GroupKind(row["kind"]), *list(row.values())[1:])
+    return None if row is None else group_of(row)
+
+
+def group_of(row: asyncpg.Record) -> Group:
+    """The group that a row of kind, id, name, company and parent holds."""
+    return Group(GroupKind(row["kind"]), row["id"], row["name"], row["company"], row["parent"])
 
 
 _COMPANIES = """

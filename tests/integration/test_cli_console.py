@@ -79,6 +79,45 @@ async def test_a_dry_run_says_the_same_without_asking(site: Site, tmp_path: Path
     assert offline.json == asked.json
 
 
+async def test_groups_and_their_members_are_imported(site: Site, tmp_path: Path) -> None:
+    groups, members = tmp_path / "groups.csv", tmp_path / "members.ndjson"
+    groups.write_text("kind,id,name,company\nteam,23,Sales,3\nteam,27,,\n")
+    members.write_text('{"kind": "team", "group": "23", "user": "ada"}\n{"kind": "team", "group": "23"}\n')
+    async with Console(site.url, site.key) as console:
+        await console.put_user({"id": "ada"})
+        ran = await site.run("groups", "import", str(groups))
+        assert (ran.code, ran.out) == (1, "line 3:\n  /: a group of kind team needs a company\n1 of 2 groups\n"), (
+            ran.err
+        )
+        ran = await site.run("groups", "import", str(members), "--members", "--json")
+        assert (ran.code, ran.json["imported"], [wrong["line"] for wrong in ran.json["errors"]]) == (1, 1, [2])
+        assert [(group.id, group.name) async for group in console.groups("team")] == [("23", "Sales")]
+        assert [member.user async for member in console.members("team", "23")] == ["ada"]
+        await console.delete_member("team", "23", "ada")
+        assert (await console.put_member("team", "23", "ada", "invited")).status == "invited"
+        assert (await console.put_group("team", "23", {"company": "3"})).name == ""
+        await console.delete_group("team", "23")
+        assert [group async for group in console.groups("team")] == []
+
+
+async def test_an_import_that_was_stopped_goes_on_with_the_line_it_names(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "users.ndjson"
+    lines = [f'{{"id": "many{number:05}"}}' for number in range(12_000)]
+    lines[10_500] = '{"id": "many10500", "email": "no address"}'
+    path.write_text("\n".join(lines))
+    await site.owner.execute("REVOKE INSERT ON users FROM tocsin_console")
+    try:
+        stopped = await site.run("users", "import", str(path), "--from-line", "5001")
+    finally:
+        await site.owner.execute("GRANT INSERT ON users TO tocsin_console")
+    assert (stopped.code, "--from-line 5001" in stopped.err) == (1, True), stopped.err
+    assert await site.owner.fetchval("SELECT count(*) FROM users WHERE id LIKE 'many%'") == 0
+    ran = await site.run("users", "import", str(path), "--from-line", "5001", "--json")
+    assert (ran.json["imported"], [wrong["line"] for wrong in ran.json["errors"]]) == (6_999, [10_501])
+    assert ran.err == "10000 of 12000 lines\n12000 of 12000 lines\n"
+    assert await site.owner.fetchval("SELECT min(id) FROM users WHERE id LIKE 'many%'") == "many05000"
+
+
 async def test_a_key_lives_from_creation_over_rotation_to_its_end(site: Site) -> None:
     made = (await site.run("keys", "create", "ci", "--scope", "trace", "--json")).json
     assert made["scopes"] == ["trace"]

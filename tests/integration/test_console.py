@@ -33,7 +33,7 @@ def codes(answer: Answer) -> list[tuple[str, str]]:
     return [(error["pointer"], error["code"]) for error in answer.json["errors"]]
 
 
-async def test_a_user_is_put_read_listed_and_deleted_with_the_endpoints(console: Console) -> None:
+async def test_a_user_is_put_read_listed_and_deleted_with_endpoints_and_memberships(console: Console) -> None:
     ada = {
         "id": "ada", "login": "ada", "email": "ada@example.test", "first_name": "Ada", "last_name": "Lovelace",
         "locale": "en-GB", "timezone": "Europe/London", "kind": "user", "roles": ["admin"],
@@ -43,11 +43,14 @@ async def test_a_user_is_put_read_listed_and_deleted_with_the_endpoints(console:
     await console.user("ada")
     assert (await console.ask("GET", "/v1/users/ada")).json["email"] is None, "PUT replaces every field"
     await console.endpoint()
+    await console.ask("PUT", "/v1/groups/company/3", json={})
+    assert (await console.ask("PUT", "/v1/groups/company/3/members/ada", json={})).status == 200
     assert (await console.ask("DELETE", "/v1/users/ada")).status == 204
     assert (await console.ask("GET", "/v1/users/ada")).status == 404
     assert (await console.ask("DELETE", "/v1/users/ada")).status == 404
     assert [user["id"] for user in (await console.ask("GET", "/v1/users")).json["items"]] == ["grace"]
     assert (await console.ask("GET", "/v1/endpoints")).json["items"] == []
+    assert (await console.ask("GET", "/v1/groups/company/3/members")).json["items"] == []
 
 
 async def test_ids_may_hold_any_character_of_a_line(console: Console) -> None:
@@ -273,4 +276,4 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(console: Conso
 async def test_the_api_describes_itself(console: Console) -> None:
     document = (await console.client.ask("GET", "/v1/openapi.json")).json
     assert {"/v1/users", "/v1/endpoints", "/v1/keys", "/v1/traces/{notification_id}"} <= set(document["paths"])
-    assert (await console.client.ask("GET", "/v1/templates", console.admin)).status == 404, "of a later release"
+    assert (await console.client.ask("GET", "/v1/nothing", console.admin)).status == 404

@@ -7,7 +7,8 @@ import asyncpg
 import orjson
 
 from services.console.store import statements
-from shared.postgres.pool import Pool, tenant_transaction
+from shared.contract.directory_entries import UserEntry
+from shared.postgres.pool import Connection, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,16 @@ ON CONFLICT (tenant, id) DO UPDATE SET login = excluded.login, email = excluded.
 """
 
 
-async def put(pool: Pool, tenant: str, users: Sequence[User]) -> None:
+async def put(connection: Connection, tenant: str, users: Sequence[UserEntry]) -> None:
     """Make users, or replace those there are; each id once."""
+    if not users:
+        return
     rows = [
         (user.id, user.login, user.email, user.first_name, user.last_name, user.locale, user.timezone, user.kind,
          orjson.dumps(list(user.roles)).decode())
         for user in users
     ]  # fmt: skip
-    await statements.run(pool, tenant, _PUT, *map(list, zip(*rows, strict=True)))
+    await connection.execute(_PUT, tenant, *zip(*rows, strict=True))
 
 
 _GET = """
@@ -73,15 +76,18 @@ async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[Us
     return [_user(row) for row in await statements.rows(pool, tenant, _LIST, last, most)]
 
 
-_DELETE = "DELETE FROM users WHERE tenant = $1 AND id = $2 RETURNING id"
-_DELETE_ENDPOINTS = "DELETE FROM endpoints WHERE tenant = $1 AND recipient = $2"
+_DELETE = "DELETE FROM users WHERE tenant = $1 AND id = ANY ($2::text[]) RETURNING id"
+_DELETE_ENDPOINTS = "DELETE FROM endpoints WHERE tenant = $1 AND recipient = ANY ($2::text[])"
+_DELETE_MEMBERSHIPS = "DELETE FROM group_members WHERE tenant = $1 AND user_id = ANY ($2::text[])"
 
 
-async def delete(pool: Pool, tenant: str, user: str) -> bool:
-    """Delete a user and the endpoints by which the user was reached; False when there is none."""
-    async with tenant_transaction(pool, tenant) as connection:
-        await connection.execute(_DELETE_ENDPOINTS, tenant, user)
-        return await connection.fetchval(_DELETE, tenant, user) is not None
+async def delete(connection: Connection, tenant: str, users: Sequence[str]) -> int:
+    """Delete users with their memberships and the endpoints by which they were reached; how many there were."""
+    if not users:
+        return 0
+    await connection.execute(_DELETE_ENDPOINTS, tenant, users)
+    await connection.execute(_DELETE_MEMBERSHIPS, tenant, users)
+    return len(await connection.fetch(_DELETE, tenant, users))
 
 
 def _user(row: asyncpg.Record) -> User:
