@@ -1,6 +1,7 @@
 """What a notification is allowed to do and how long it lives, from its own words and its tenant's configuration."""
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from shared.contract import known_options
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions, Lane
-from shared.contract.messages import NEVER, NotificationAccepted
+from shared.contract.messages import NEVER, Audience, NotificationAccepted
 from shared.contract.outcomes import Channel, EmailPlan
 
 PARTITIONED_DAYS = 35
@@ -84,7 +85,8 @@ class Plan:
     """An accepted notification with everything decided that its recipients have no say in.
 
     `options` are the class's overridden by its own; `fans_out` when it has too many recipients for one transaction;
-    `identity_until` is the day until which the same request is recognised.
+    `identity_until` is the day until which the same request is recognised. `recipients` are those known by now, each
+    once; `audience` is what is left to resolve to more of them.
     """
 
     message: NotificationAccepted
@@ -92,6 +94,8 @@ class Plan:
     subject: Subject
     fans_out: bool
     identity_until: date
+    recipients: Sequence[str]
+    audience: Audience | None
 
 
 def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules, now: datetime) -> Plan:
@@ -112,7 +116,20 @@ def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules,
         policy_of(message.channels, options, send=importance.send, default_window_seconds=rules.default_window_seconds),
         lifetime,
     )
-    return Plan(message, options, subject, fans_out, identity_until)
+    recipients = list(dict.fromkeys(message.recipients))
+    return Plan(message, options, subject, fans_out, identity_until, recipients, message.audience)
+
+
+def with_audience(plan: Plan, members: Sequence[str], rules: Rules, *, complete: bool) -> Plan:
+    """The plan once its audience was looked at: `members` are recipients too, `complete` when there are no others.
+
+    Too many, or too many places to look for them, and fan-out walks the audience from its beginning.
+    """
+    recipients = list(dict.fromkeys([*plan.recipients, *members]))
+    if complete and len(recipients) <= rules.fanout_threshold:
+        return dataclasses.replace(plan, recipients=recipients, audience=None)
+    lane = Lane.BULK if plan.message.lane is Lane.ROUTINE else plan.message.lane
+    return dataclasses.replace(plan, fans_out=True, subject=dataclasses.replace(plan.subject, lane=lane))
 
 
 def importance_options(configured: Configured, tenant: str, importance: Importance) -> ImportanceOptions:

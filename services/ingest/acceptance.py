@@ -10,9 +10,9 @@ from uuid import UUID
 import pydantic
 
 from services.ingest import documents, rules
-from shared.contract import field_errors
+from shared.contract import field_errors, requests
 from shared.contract.importance import Lane
-from shared.contract.messages import FieldError, NotificationAccepted, NotificationScheduled, RelatedItem
+from shared.contract.messages import Audience, FieldError, NotificationAccepted, NotificationScheduled, RelatedItem
 from shared.contract.outcomes import Door, Reason
 from shared.contract.requests import Id, NotificationRequest
 
@@ -113,6 +113,7 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         name=request.name,
         description=request.description,
         recipients=tuple(dict.fromkeys(request.recipients)),
+        audience=_audience(request.audience),
         importance=request.importance,
         class_key=request.class_key,
         options=request.options,
@@ -131,6 +132,12 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         job=request.schedule.job if request.schedule else None,
         completion_email=request.completion_email,
     )
+
+
+def _audience(asked: requests.Audience | None) -> Audience | None:
+    if asked is None:
+        return None
+    return Audience(kind=asked.kind, company=asked.company, parent=asked.parent, ids=tuple(dict.fromkeys(asked.ids)))
 
 
 def scheduled(notification: NotificationAccepted, valid: Valid) -> NotificationScheduled:

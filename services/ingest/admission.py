@@ -158,7 +158,7 @@ class Admission:
         """Urgent work is not counted: a tenant's alarms must not move its routine notifications to bulk."""
         if lane_of(request.importance) is Lane.URGENT:
             return Lane.URGENT
-        share = self._shares.add(tenant, len(request.recipients), self._clock.monotonic())
+        share = self._shares.add(tenant, max(1, len(request.recipients)), self._clock.monotonic())
         return lanes.lane_for(request.importance, share, routine_is_behind=self._lag.behind)
 
 

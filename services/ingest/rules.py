@@ -61,12 +61,10 @@ def _late(request: NotificationRequest, due_at: datetime | None, now: datetime) 
 
 def _reaches_somebody(request: NotificationRequest) -> Iterator[FieldError]:
     if not request.recipients and request.audience is None:
-        yield _error("/recipients", "missing", "name at least one recipient")
+        yield _error("/recipients", "missing", "name at least one recipient, or an audience")
 
 
 def _within_this_release(request: NotificationRequest) -> Iterator[FieldError]:
-    if request.audience is not None:
-        yield _error("/audience", "unsupported", "audiences are not supported by this release; list the recipients")
     if request.script != "default":
         yield _error("/script", "unsupported", "this release has one script, `default`; leave the field out")
     if request.schedule is not None and request.schedule.job is not None:

@@ -25,13 +25,26 @@ class ScheduleFields(TypedDict):
     timezone: str
 
 
+class AudienceFields(TypedDict, total=False):
+    """Groups of the directory whose accepted members are recipients; without `ids` every group of the kind there."""
+
+    kind: Required[str]
+    company: Required[str]
+    parent: str
+    ids: Sequence[str]
+
+
 class NotificationFields(TypedDict, total=False):
-    """What a notification says; `class_key` is the wire's `class`, a word Python keeps for itself."""
+    """What a notification says, to `recipients`, an `audience` or both.
+
+    `class_key` is the wire's `class`, a word Python keeps for itself.
+    """
 
     source: Required[str]
     name: Required[str]
     description: Required[str]
-    recipients: Required[Sequence[str]]
+    recipients: Sequence[str]
+    audience: AudienceFields
     importance: str
     class_key: str
     options: Mapping[str, Any]

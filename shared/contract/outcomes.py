@@ -69,6 +69,8 @@ class Reason(StrEnum):
     SWITCHED_OFF = "switched_off"
 
     UNKNOWN_RECIPIENT = "unknown_recipient"
+    UNKNOWN_AUDIENCE = "unknown_audience"
+    EMPTY_AUDIENCE = "empty_audience"
     NO_ADDRESS = "no_address"
     NO_ENDPOINT = "no_endpoint"
     SYSTEM_USER = "system_user"

@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
 from shared.contract.outcomes import Channel
 
@@ -74,11 +75,12 @@ class Item(RequestModel):
 
 
 class Audience(RequestModel):
-    """What resolves to recipients: a kind of group, the company it is in, and the groups' ids."""
+    """What resolves to recipients: a kind of group, the company it is in, the event or library, and the groups' ids."""
 
-    kind: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
+    kind: GroupKind
     company: Id
-    ids: tuple[Id, ...] = ()
+    parent: Id | None = None
+    ids: Annotated[tuple[Id, ...], Field(max_length=MAX_RECIPIENTS)] = ()
 
 
 class ScheduleRequest(RequestModel):

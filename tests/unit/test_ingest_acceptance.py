@@ -9,7 +9,9 @@ import pytest
 from services.ingest import acceptance, documents
 from services.ingest.acceptance import Asked, Caller, Identity, Refused, Valid
 from shared.contract import field_errors
+from shared.contract.directory import GroupKind
 from shared.contract.importance import Lane
+from shared.contract.messages import Audience
 from shared.contract.outcomes import Channel, Door, Reason
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -90,7 +92,21 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(action_url="//crm.example/1"), {("/action_url", "url")}, id="address without scheme"),
         pytest.param(body(action_url="http://[::1"), {("/action_url", "url")}, id="broken address"),
         pytest.param(body(items=[{"table": "t", "id": "1", "url": "data:,"}]), {("/items/0/url", "url")}, id="item"),
-        pytest.param(body(audience={"kind": "team", "company": "3"}), {("/audience", "unsupported")}, id="audience"),
+        pytest.param(body(audience={"kind": "team"}), {("/audience/company", "missing")}, id="audience of no company"),
+        pytest.param(body(audience={"kind": "club", "company": "3"}), {("/audience/kind", "enum")}, id="kind of group"),
+        pytest.param(
+            body(audience={"kind": "team", "company": "3", "id": "23"}),
+            {("/audience/id", "extra_forbidden")},
+            id="misspelt audience",
+        ),
+        pytest.param(
+            body(audience={"kind": "team", "company": "3", "ids": "23"}), {("/audience/ids", "tuple_type")}, id="one id"
+        ),
+        pytest.param(
+            body(audience={"kind": "team", "company": "3", "ids": ["x"] * 10_001}),
+            {("/audience/ids", "too_long")},
+            id="10,001 groups",
+        ),
         pytest.param(body(script="mine"), {("/script", "unsupported")}, id="script"),
         pytest.param(body(completion_email=True), {("/completion_email", "unsupported")}, id="completion email"),
         pytest.param(body(idempotency_key=""), {("/idempotency_key", "string_too_short")}, id="empty key"),
@@ -229,10 +245,20 @@ def test_an_accepted_request_becomes_the_message_with_everyone_once_in_order() -
     found = valid(body(recipients=["b", "a", "b"], channels=["push", "inbox", "push"], idempotency_key="k"))
     identity = Identity(UUID(int=7), NOW)
     message = acceptance.accepted(found, Caller("acme", "key-1", Door.TOPIC), identity, Lane.ROUTINE)
-    assert message.recipients == ("b", "a")
+    assert (message.recipients, message.audience) == (("b", "a"), None)
     assert message.channels == (Channel.PUSH, Channel.INBOX)
     assert message.payload_hash == (found.payload_hash or b"").hex()
     assert (message.tenant, message.owner, message.door, message.lane) == ("acme", "key-1", "topic", "routine")
+
+
+def test_an_audience_alone_reaches_somebody_and_goes_along_with_each_group_once() -> None:
+    asked = {"kind": "event_team", "company": "3", "parent": "e1", "ids": ["456", "459", "456"]}
+    alone = {name: value for name, value in body(audience=asked).items() if name != "recipients"}
+    message = acceptance.accepted(
+        valid(alone), Caller("acme", "key-1", Door.HTTP), Identity(UUID(int=7), NOW), Lane.ROUTINE
+    )
+    expected = Audience(kind=GroupKind.EVENT_TEAM, company="3", parent="e1", ids=("456", "459"))
+    assert (message.recipients, message.audience) == ((), expected)
 
 
 def test_a_scheduled_request_becomes_a_message_that_holds_the_accepted_one() -> None:

@@ -1,14 +1,16 @@
 """The loop of one lane's fan-out: lease, write a stretch of recipients, produce, await the acks, hand over."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 
 from services.dispatcher import handover, routing, store_directory, store_rows, store_stored
 from services.dispatcher.fanout import store
 from services.dispatcher.fanout.backlog import Backlog
-from services.dispatcher.fanout.stretches import Fanout, Stretch, next_stretch
+from services.dispatcher.fanout.stretches import Fanout, Stretch, Work, next_stretch
 from services.dispatcher.handover import Window
 from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Subject
@@ -16,12 +18,22 @@ from services.dispatcher.routing import Routed
 from shared.contract.importance import Lane
 from shared.errors import TransientError
 from shared.failpoint import failpoint
+from shared.postgres import audiences
 from shared.postgres import pool as postgres
 from shared.retry import Backoff
 from shared.runtime import lifecycle
 
 _log = structlog.get_logger()
 _BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
+
+
+class Written(NamedTuple):
+    """A stretch whose rows are there: what is to be produced of it, and the recipients handed over once it is."""
+
+    routed: Routed
+    windows: list[Window]
+    now: datetime
+    last: int
 
 
 class Spreading:
@@ -69,15 +81,15 @@ class Spreading:
     async def spread(self, fanout: Fanout) -> bool:
         """Write the next stretch and hand it over; False when the lease is lost or the notification goes no further."""
         stretch = next_stretch(fanout, self._settings.fanout_chunk)
-        committed = await self._committed(fanout, stretch)
-        if committed is None:
+        written = await self._committed(fanout, stretch)
+        if written is None:
             return False
         failpoint("dispatcher.fanout.after_commit")
-        await self._produced(*committed)
+        await self._produced(written)
         failpoint("dispatcher.fanout.after_produce")
-        await self._handed_over(fanout, stretch)
-        if not stretch.written:
-            self._parts.metrics.count_routes(self._lane, [committed[0]])
+        await self._handed_over(fanout, written.last)
+        if stretch.work is not Work.REPEAT:
+            self._parts.metrics.count_routes(self._lane, [written.routed])
         return True
 
     async def leased(self) -> Fanout | None:
@@ -85,7 +97,7 @@ class Spreading:
         async with postgres.transaction(self._pool) as connection:
             return await store.lease(connection, self._lane, self._owner, self._settings.fanout_lease_seconds)
 
-    async def _committed(self, fanout: Fanout, stretch: Stretch) -> tuple[Routed, list[Window], datetime] | None:
+    async def _committed(self, fanout: Fanout, stretch: Stretch) -> Written | None:
         """The stretch once its rows are there; None when the lease is lost or the notification goes no further."""
         async with postgres.transaction(self._pool) as connection:
             now = await store_directory.now(connection)
@@ -94,28 +106,41 @@ class Spreading:
                 await store.end(connection, fanout.notification_id, self._owner)
                 _log.info("fan_out_ended_early", notification_id=str(fanout.notification_id), cursor=fanout.cursor)
                 return None
-            if stretch.written:
+            if stretch.work is Work.REPEAT:
                 recipients = await store.recipients(connection, fanout.notification_id, stretch)
                 routed = await store_stored.unclaimed_of(connection, subject, recipients)
-                return routed, await store_stored.open_windows(connection, [routed]), now
-            advanced = await store.advance(connection, fanout, self._owner, stretch)
+                return Written(routed, await store_stored.open_windows(connection, [routed]), now, stretch.last)
+            advanced = await self._advanced(connection, fanout, stretch, subject)
             if advanced is None:
                 return None
             profiles = await store_directory.profiles(connection, {(subject.tenant, each) for each in advanced})
             routed = routing.routed(subject, advanced, profiles)
-            return routed, await store_rows.write(connection, [routed], now), now
+            windows = await store_rows.write(connection, [routed], now)
+            return Written(routed, windows, now, stretch.first + len(advanced))
+
+    async def _advanced(
+        self, connection: postgres.Connection, fanout: Fanout, stretch: Stretch, subject: Subject
+    ) -> Sequence[str] | None:
+        """The recipients up to which the cursor was moved; None when the lease is lost."""
+        if stretch.work is Work.WRITE or fanout.walk is None:
+            return await store.advance(connection, fanout, self._owner, stretch)
+        walk, most = fanout.walk, self._settings.fanout_chunk
+        begin = audiences.Position(walk.group_after, walk.member_after)
+        step = await audiences.step(connection, subject.tenant, walk.audience, begin, most)
+        fresh = await store.without_rows(connection, subject, step.members)
+        moved = await store.advance_walk(connection, fanout, self._owner, store.Walked(walk, step, fresh))
+        return fresh if moved else None
 
     async def _subject(self, connection: postgres.Connection, fanout: Fanout) -> Subject | None:
         alive = await store_stored.alive(connection, [fanout.notification_id], self._settings.default_window_seconds)
         return alive[0].subject if alive else None
 
-    async def _produced(self, routed: Routed, windows: list[Window], now: datetime) -> None:
-        records = list(handover.records_of([routed], windows, now))
-        await self._parts.producer.send_all(records)
-        self._backlog.add(sum(len(route.push) or 1 for route in routed.routes))
+    async def _produced(self, written: Written) -> None:
+        await self._parts.producer.send_all(list(handover.records_of([written.routed], written.windows, written.now)))
+        self._backlog.add(sum(len(route.push) or 1 for route in written.routed.routes))
 
-    async def _handed_over(self, fanout: Fanout, stretch: Stretch) -> None:
+    async def _handed_over(self, fanout: Fanout, count: int) -> None:
         async with postgres.transaction(self._pool) as connection:
-            ended = await store.hand_over(connection, fanout.notification_id, self._owner, stretch.last)
+            ended = await store.hand_over(connection, fanout.notification_id, self._owner, count)
         if ended:
-            _log.info("fan_out_ended", notification_id=str(fanout.notification_id), recipients=fanout.expected)
+            _log.info("fan_out_ended", notification_id=str(fanout.notification_id), recipients=count)

@@ -1,9 +1,14 @@
 """The statements of fan-out: whose turn it is, and how far each has come."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.dispatcher.fanout.stretches import Fanout, Stretch
+from services.dispatcher.fanout.stretches import Fanout, Stretch, Walk
+from services.dispatcher.policy import Subject
 from shared.contract.importance import Lane
+from shared.contract.messages import Audience
+from shared.postgres.audiences import Step
 from shared.postgres.pool import Connection
 
 # The turn goes round by tenant, oldest turn first (those of ended fan-outs count), and within a tenant in order of
@@ -21,14 +26,20 @@ WITH turn AS (
 UPDATE fanouts
 SET lease_owner = $2, lease_until = db_now() + make_interval(secs => $3), turned_at = db_now()
 FROM turn WHERE fanouts.notification_id = turn.notification_id
-RETURNING fanouts.notification_id, cursor, handed_over, expected
+RETURNING fanouts.notification_id, cursor, handed_over, expected,
+  CASE WHEN audience_open THEN audience END AS audience, group_after, member_after
 """
 
 
 async def lease(connection: Connection, lane: Lane, owner: str, seconds: float) -> Fanout | None:
     """The fan-out whose turn it is, leased to `owner`; None when none is open."""
     row = await connection.fetchrow(_LEASE, lane, owner, seconds)
-    return None if row is None else Fanout(*row)
+    if row is None:
+        return None
+    walk = None
+    if row["audience"] is not None:
+        walk = Walk(Audience.model_validate(row["audience"]), row["group_after"], row["member_after"])
+    return Fanout(row["notification_id"], row["cursor"], row["handed_over"], row["expected"], walk)
 
 
 # The cursor only moves from where the lease found it: an owner that slept through its lease changes nothing.
@@ -47,7 +58,54 @@ async def advance(connection: Connection, fanout: Fanout, owner: str, stretch: S
     return recipients
 
 
-_RECIPIENTS = "SELECT recipients[$2::integer + 1:$3] FROM fanouts WHERE notification_id = $1"
+# Nobody has a second row of one notification, in however many groups somebody is.
+_HAVE_ROWS = """
+SELECT recipient FROM inbox_items
+WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3 AND recipient = ANY ($4::text[])
+"""
+
+
+async def without_rows(connection: Connection, subject: Subject, members: Sequence[str]) -> list[str]:
+    """Those of the members of an audience who have no row of this notification yet."""
+    asked = (subject.tenant, subject.id, subject.lifetime.expires_on, members)
+    have = {row["recipient"] for row in await connection.fetch(_HAVE_ROWS, *asked)} if members else set()
+    return [member for member in members if member not in have]
+
+
+_ADVANCE_WALK = """
+UPDATE fanouts SET cursor = cursor + cardinality($6::text[]), expected = cursor + cardinality($6::text[]),
+  resolved = $6, group_after = $7, member_after = $8, audience_open = $9
+WHERE notification_id = $1 AND lease_owner = $2 AND cursor = $3 AND ended_at IS NULL
+  AND group_after = $4 AND member_after IS NOT DISTINCT FROM $5
+RETURNING true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A step of a walk: where it began, what was found, and which of the members have no row yet."""
+
+    begun: Walk
+    step: Step
+    fresh: Sequence[str]
+
+
+async def advance_walk(connection: Connection, fanout: Fanout, owner: str, walked: Walked) -> bool:
+    """Move cursor and walk within the transaction that writes the fresh members' rows; False for a lost lease."""
+    begun, step = walked.begun, walked.step
+    moved = await connection.fetchval(
+        _ADVANCE_WALK, fanout.notification_id, owner, fanout.cursor, begun.group_after, begun.member_after,
+        walked.fresh, step.position.group, step.position.member, not step.ended,
+    )  # fmt: skip
+    return bool(moved)
+
+
+# Those of an audience are remembered as long as they are not handed over: the last ones before the cursor.
+_RECIPIENTS = """
+SELECT CASE WHEN $3 <= cardinality(recipients) THEN recipients[$2::integer + 1:$3]
+  ELSE resolved[$2 - cursor + cardinality(resolved) + 1:$3 - cursor + cardinality(resolved)] END
+FROM fanouts WHERE notification_id = $1
+"""
 
 
 async def recipients(connection: Connection, notification: UUID, stretch: Stretch) -> list[str]:
@@ -58,7 +116,7 @@ async def recipients(connection: Connection, notification: UUID, stretch: Stretc
 
 _HAND_OVER = """
 UPDATE fanouts
-SET handed_over = $3, lease_until = NULL, ended_at = CASE WHEN $3 = expected THEN db_now() END
+SET handed_over = $3, lease_until = NULL, ended_at = CASE WHEN $3 = expected AND NOT audience_open THEN db_now() END
 WHERE notification_id = $1 AND lease_owner = $2 AND handed_over <= $3 AND cursor >= $3 AND ended_at IS NULL
 RETURNING ended_at IS NOT NULL
 """
@@ -69,6 +127,7 @@ async def hand_over(connection: Connection, notification: UUID, owner: str, coun
     ended = bool(await connection.fetchval(_HAND_OVER, notification, owner, count))
     if ended:
         await connection.execute(_TELL_END, notification)
+        await connection.execute(_COUNT, notification)
     return ended
 
 
@@ -84,7 +143,16 @@ WHERE notification_id = $1 AND ended_at = db_now() AND expires_on >= (db_now() A
 """
 
 
+# How many an audience reaches is known when it was walked.
+_COUNT = """
+UPDATE notifications SET recipient_count = expected
+FROM fanouts WHERE fanouts.notification_id = $1 AND audience IS NOT NULL
+  AND notifications.id = $1 AND notifications.expires_on = fanouts.expires_on
+"""
+
+
 async def end(connection: Connection, notification: UUID, owner: str) -> None:
     """End a fan-out before its last recipient: its notification is cancelled, expired or gone."""
     await connection.execute(_END, notification, owner)
     await connection.execute(_TELL_END, notification)
+    await connection.execute(_COUNT, notification)

@@ -52,13 +52,15 @@ def collapsed(batch: Iterable[Accepted]) -> list[Portion]:
 def portions(batch: Portion, most_recipients: int, fanout_threshold: int) -> Iterator[Portion]:
     """The batch in transactions of at most `most_recipients`, or of one notification that alone has more.
 
-    What fan-out writes later weighs as one row here.
+    What fan-out writes later weighs as one row here; an audience may turn out to be as large as fan-out allows.
     """
     portion: Portion = []
     weight = 0
     for accepted in batch:
         recipients = len(accepted.message.recipients)
         own = 1 if recipients > fanout_threshold else recipients
+        if accepted.message.audience is not None:
+            own = fanout_threshold
         if portion and weight + own > most_recipients:
             yield portion
             portion, weight = [], 0

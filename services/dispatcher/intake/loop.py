@@ -116,7 +116,7 @@ class Intake:
         expired = [drop.plan for drop in taken.dropped if drop.reason is Reason.EXPIRED]
         return [
             *handover.records_of([*taken.routed, *taken.unclaimed], taken.windows, now),
-            *(handover.accepted(plan.subject, len(plan.message.recipients), now) for plan in taken.plans),
+            *(handover.accepted(plan.subject, len(plan.recipients), now) for plan in taken.plans),
             *(handover.accepted(stored.subject, stored.recipient_count, now) for stored in taken.replayed),
             *(handover.expired(plan, now) for plan in expired),
             *refusals.conflict_records(taken.conflicts, self._topic, now),

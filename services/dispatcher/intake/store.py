@@ -102,14 +102,15 @@ def _notification(plan: Plan) -> tuple[Any, ...]:
         subject.importance, subject.class_key, store_rows.json_text(plan.options),
         store_rows.json_text([item.model_dump() for item in message.items]), message.requires_action,
         message.action_url, message.script, "{" + ",".join(message.channels) + "}", subject.lane, message.door,
-        message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(message.recipients),
+        message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(plan.recipients),
     )  # fmt: skip
 
 
 # A tenant's turn is the latest of its fan-outs': a new one neither jumps the queue nor sends the others back.
 _INSERT_FANOUT = """
-INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expected, created_at, turned_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, '-infinity')
+INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expected, created_at, audience,
+  audience_open, turned_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $8::jsonb IS NOT NULL, '-infinity')
 """
 
 
@@ -117,9 +118,9 @@ async def insert_fanouts(connection: Connection, plans: Iterable[Plan], now: dat
     """Leave recipients to fan-out; an array of arrays does not unnest, and these are few."""
     rows = []
     for plan in plans:
-        recipients = list(dict.fromkeys(plan.message.recipients))
         subject = plan.subject
-        rows.append((subject.id, subject.tenant, subject.lane, subject.lifetime.expires_on, recipients,
-                     len(recipients), now))  # fmt: skip
+        audience = None if plan.audience is None else plan.audience.model_dump(mode="json")
+        rows.append((subject.id, subject.tenant, subject.lane, subject.lifetime.expires_on, plan.recipients,
+                     len(plan.recipients), now, audience))  # fmt: skip
     if rows:
         await connection.executemany(_INSERT_FANOUT, rows)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.dispatcher import pipeline, policy, routing, store_directory, store_rows, store_stored
 from services.dispatcher.handover import Window
-from services.dispatcher.intake import store
+from services.dispatcher.intake import resolving, store
 from services.dispatcher.intake.batches import Accepted, Portion
 from services.dispatcher.policy import Plan, Rules
 from services.dispatcher.routing import Routed
@@ -45,6 +45,7 @@ async def taken_in(connection: Connection, portion: Portion, rules: Rules) -> Ta
     known = {plan.subject.id for plan in plans} - fresh - conflicting
     replayed, unclaimed, open_windows = await _replayed(connection, sorted(known), rules)
     kept, dropped = await _admitted(connection, [plan for plan in plans if plan.subject.id in fresh], now)
+    kept = await resolving.resolved(connection, kept, rules, now)
     routed, windows = await _written(connection, kept, dropped, now)
     conflicts = [accepted for accepted in portion if accepted.message.notification_id in conflicting]
     return Taken(now, kept, dropped, replayed, conflicts, routed, unclaimed, [*windows, *open_windows])
@@ -92,9 +93,9 @@ async def _written(
     connection: Connection, plans: Sequence[Plan], dropped: Sequence[Dropped], now: datetime
 ) -> tuple[list[Routed], list[Window]]:
     listed = [plan for plan in plans if not plan.fans_out]
-    asked = {(plan.subject.tenant, recipient) for plan in listed for recipient in plan.message.recipients}
+    asked = {(plan.subject.tenant, recipient) for plan in listed for recipient in plan.recipients}
     profiles = await store_directory.profiles(connection, asked)
-    routed = [routing.routed(plan.subject, plan.message.recipients, profiles) for plan in listed]
+    routed = [routing.routed(plan.subject, plan.recipients, profiles) for plan in listed]
     expired = [drop.plan for drop in dropped if drop.reason is Reason.EXPIRED]
     await store.insert_notifications(connection, [*plans, *expired], now)
     await store_rows.insert_timeline(connection, _moments(plans, expired, now))
@@ -107,6 +108,6 @@ def _moments(plans: Sequence[Plan], expired: Sequence[Plan], now: datetime) -> I
         if plan.message.schedule_id is not None:
             yield plan.subject, now, "released", {"schedule_id": plan.message.schedule_id}
         if plan.fans_out:
-            yield plan.subject, now, "fan_out_began", {"recipients": len(plan.message.recipients)}
+            yield plan.subject, now, "fan_out_began", {"recipients": len(plan.recipients)}
     for plan in expired:
         yield plan.subject, now, "expired", {"reason": Reason.EXPIRED, "expires_at": plan.subject.lifetime.expires_at}

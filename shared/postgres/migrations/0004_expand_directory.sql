@@ -50,7 +50,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON groups, group_members TO tocsin_console;
 -- The console reads directory.changes: positions, versions, and letters for what nobody understands.
 GRANT SELECT, INSERT, UPDATE ON directory_versions, positions TO tocsin_console;
 GRANT INSERT ON dead_letters TO tocsin_console;
-GRANT INSERT, UPDATE ON bodies TO tocsin_console;
 
 DO $$
 DECLARE
