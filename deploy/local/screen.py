@@ -14,7 +14,6 @@ from rich.text import Text
 class Condition(StrEnum):
     """How a part is."""
 
-    WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
     NOT_READY = "not ready"

@@ -45,8 +45,5 @@ async def serve(app: FastAPI, listening: socket.socket, stop: asyncio.Event, gra
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: the service's lifecycle owns the signals."""
 
-    def install_signal_handlers(self) -> None:
-        return
-
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)

@@ -31,9 +31,8 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What the catcher received, by delivery."""
+    """What the catcher received: (notification id, recipient) by delivery id."""
 
-    deliveries: Counter[str]
     pairs: dict[str, tuple[str, str]]
 
     def lost(self, ledger: Ledger) -> set[tuple[str, str]]:
@@ -43,10 +42,6 @@ class Arrivals:
     def visible_repeats(self) -> list[tuple[str, str]]:
         """Pairs that arrived under two delivery ids: a receiver that honours `webhook-id` would see them twice."""
         return [pair for pair, count in Counter(self.pairs.values()).items() if count > 1]
-
-    def raw_repeats(self) -> int:
-        """Arrivals beyond the first of each delivery id."""
-        return sum(self.deliveries.values()) - len(self.deliveries)
 
 
 async def send(
@@ -89,14 +84,12 @@ async def _accepted(system: Trial, number: int, recipients: Sequence[str], ledge
 
 async def arrivals(system: Trial, users: Sequence[str]) -> Arrivals:
     """Everything the catcher holds for these users."""
-    deliveries: Counter[str] = Counter()
     pairs: dict[str, tuple[str, str]] = {}
     for user in users:
         for hook in await outside.caught(system, user):
             body = hook["body"]
-            deliveries[body["delivery_id"]] += 1
             pairs[body["delivery_id"]] = (body["notification_id"], body["recipient"])
-    return Arrivals(deliveries, pairs)
+    return Arrivals(pairs)
 
 
 async def settled(system: Trial, users: Sequence[str], ledger: Ledger) -> Arrivals:

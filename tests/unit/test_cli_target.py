@@ -7,6 +7,7 @@ import pytest
 
 from cli.errors import CommandError
 from cli.target import Target
+from shared.client import AsyncTocsin, Console
 from tests.support.commands import tocsin
 
 STACK = {"ingest": "http://127.0.0.1:1", "console": None, "kafka": "127.0.0.1:2", "postgres": "postgresql:///x"}
@@ -61,10 +62,16 @@ def test_without_a_stack_the_error_says_how_to_start_one(tmp_path: Path) -> None
     assert "`tocsin up`" in ran.err
 
 
-def test_the_demo_keys_of_a_stack_are_used_where_none_is_given(tmp_path: Path) -> None:
-    state = stack(tmp_path, demo={"api_key": "tk_sender", "admin_key": "tk_admin"}, console="http://127.0.0.1:3")
-    assert Target(state).tocsin() is not None
-    assert Target(state).console() is not None
+def test_each_service_is_asked_with_its_own_demo_key_where_none_is_given(tmp_path: Path) -> None:
+    console = {"console": "http://127.0.0.1:3"}
+    sender = Target(stack(tmp_path, demo={"api_key": "tk_sender"}, **console))
+    assert isinstance(sender.tocsin(), AsyncTocsin)
+    with pytest.raises(CommandError, match="no API key"):
+        sender.console()
+    admin = Target(stack(tmp_path, demo={"admin_key": "tk_admin"}, **console))
+    assert isinstance(admin.console(), Console)
+    with pytest.raises(CommandError, match="no API key"):
+        admin.tocsin()
 
 
 def test_a_file_that_is_no_endpoints_document_is_said_so(tmp_path: Path) -> None:

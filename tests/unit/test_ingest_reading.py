@@ -77,7 +77,7 @@ def test_an_event_in_binary_mode_that_is_none_is_refused_by_the_names_of_its_att
 
 
 def test_events_in_batches_are_refused() -> None:
-    found = reading.read(Envelope(b"[]", cloudevents.BATCH_MEDIA_TYPE, {}, {}))
+    found = reading.read(Envelope(b"[]", "application/cloudevents-batch+json", {}, {}))
     assert isinstance(found, Refused)
     assert found.reason is Reason.UNSUPPORTED
 

@@ -18,8 +18,6 @@ from shared.contract.outcomes import Reason
 
 TYPE = "tocsin.notification.requested.v1"
 MEDIA_TYPE = "application/cloudevents+json"
-BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
-
 KEY_NAME = "the CloudEvent's id"
 
 _LONGEST_SOURCE = 255
