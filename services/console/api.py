@@ -14,7 +14,9 @@ from services.console.routes.groups import Groups
 from services.console.routes.importances import Importances
 from services.console.routes.keys import Keys
 from services.console.routes.properties import Properties
+from services.console.routes.sam import Sam
 from services.console.routes.schedules import Schedules
+from services.console.routes.tags import Tags
 from services.console.routes.templates import Templates
 from services.console.routes.traces import Traces
 from services.console.routes.users import Users
@@ -52,7 +54,9 @@ def build(parts: Parts) -> FastAPI:
         Importances(parts.pool),
         Properties(parts.pool),
         Templates(parts.pool),
+        Sam(parts.pool, parts.secret),
         Schedules(parts.pool),
+        Tags(parts.pool),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),
         Bodies(parts.pool),

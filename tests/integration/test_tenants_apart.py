@@ -25,6 +25,7 @@ READS_ALL = {
     ("inbox", "api_keys"), ("console", "api_keys"), ("ingest", "api_keys"), ("ingest", "identities"),
     ("ingest", "properties"), ("ingest", "importances"), ("ingest", "classes"), ("ingest", "bodies"),
     ("ingest", "templates"),
+    ("ingest", "sam_company_keys"), ("ingest", "sam_tokens"),
 }  # fmt: skip
 
 
@@ -59,6 +60,9 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "fanouts": {"notification_id": made["id"], "lane": "bulk", "expires_on": day, "recipients": [],
                     "expected": 0, "created_at": NOW, "turned_at": NOW},
         "templates": {"name": "t", "version": 1, "html": "x", "required": [], "optional": []},
+        "sam_company_keys": {"id": f"company-{tenant}", "company": "3", "hmac": tenant.encode()},
+        "sam_tokens": {"id": f"token-{tenant}", "user_id": "ada", "hmac": b"x"},
+        "tags": {"id": 1, "name": "Spring"},
         "bodies": {"hash": b"h", "content": b"c", "keep_until": NOW + timedelta(days=1)},
     }  # fmt: skip
     for table, values in others.items():
@@ -104,6 +108,7 @@ TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
     "bodies", "templates", "groups", "group_members", "directory_versions",
+    "sam_company_keys", "sam_tokens", "tags",
 )  # fmt: skip
 
 

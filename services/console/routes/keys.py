@@ -30,7 +30,8 @@ def _scope(text: str) -> str:
     raise ValueError(f"is no scope; use one of {', '.join(Scope)}, or {Scope.PUBLISH}:<class>")
 
 
-def _future(moment: datetime) -> datetime:
+def future(moment: datetime) -> datetime:
+    """A moment that is still to come, for an end; raises ValueError for one that has passed."""
     if moment <= datetime.now(UTC):
         raise ValueError("has passed already")
     return moment
@@ -41,7 +42,7 @@ class KeyFields(RequestModel):
 
     name: LongLine
     scopes: Annotated[tuple[Annotated[ShortLine, AfterValidator(_scope)], ...], Field(min_length=1, max_length=100)]
-    expires_at: Annotated[AwareDatetime, AfterValidator(_future)] | None = None
+    expires_at: Annotated[AwareDatetime, AfterValidator(future)] | None = None
 
 
 class Rotation(RequestModel):
