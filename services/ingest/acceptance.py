@@ -55,6 +55,7 @@ class Valid:
         payload_hash: SHA-256 of the canonical body; None where no key was given.
         due_at: when to release it (UTC), None for at once.
         late: errors that only time has made. A repeat of a request that was accepted in time is answered as then.
+        audience: whom it reaches beside the request's recipients, as a dialect says it.
     """
 
     request: NotificationRequest
@@ -62,6 +63,7 @@ class Valid:
     payload_hash: bytes | None
     due_at: datetime | None
     late: tuple[FieldError, ...]
+    audience: Audience | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         name=request.name,
         description=request.description,
         recipients=tuple(dict.fromkeys(request.recipients)),
-        audience=_audience(request.audience),
+        audience=valid.audience or _audience(request.audience),
         importance=request.importance,
         class_key=request.class_key,
         options=request.options,

@@ -1,6 +1,7 @@
 """The HTTP API as FastAPI describes it: routes whose bodies the door reads itself, documented from the models."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from pydantic.json_schema import models_json_schema
 from starlette.types import Receive, Scope, Send
 
+from services.ingest import api_sam
 from services.ingest.admission import Deduplication
 from services.ingest.dialects import cloudevents, desktop_assistant
 from shared.contract.messages import FieldError
@@ -77,7 +79,7 @@ class CloudEvent(BaseModel):
 
 _MODELS = (
     NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent, desktop_assistant.Parameters,
-    desktop_assistant.Answer,
+    desktop_assistant.Answer, *api_sam.MODELS,
 )  # fmt: skip
 
 
@@ -94,20 +96,33 @@ class _PlainRoute(APIRoute):
         self.app = app
 
 
-def build(notification: Endpoint, batch: Endpoint, desktop: Endpoint) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """What answers each path."""
+
+    notification: Endpoint
+    batch: Endpoint
+    desktop: Endpoint
+    send_notification: Endpoint
+    timezones: Endpoint
+
+
+def build(endpoints: Endpoints) -> FastAPI:
     """The application around the doors' endpoints, with its OpenAPI document at /v1/openapi.json."""
     app = FastAPI(
         title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     problems.install(app)
-    for path, endpoint, status, described in (
-        ("/v1/notifications", notification, HTTPStatus.ACCEPTED, _single()),
-        ("/v1/notifications/batch", batch, HTTPStatus.OK, _batch()),
-        ("/api/sn_dex_desktop/notifications", desktop, HTTPStatus.OK, _desktop()),
+    for method, path, endpoint, status, described in (
+        ("POST", "/v1/notifications", endpoints.notification, HTTPStatus.ACCEPTED, _single()),
+        ("POST", "/v1/notifications/batch", endpoints.batch, HTTPStatus.OK, _batch()),
+        ("POST", "/api/sn_dex_desktop/notifications", endpoints.desktop, HTTPStatus.OK, _desktop()),
+        ("POST", "/rest/notification/send", endpoints.send_notification, HTTPStatus.OK, api_sam.send()),
+        ("GET", "/rest/refdata/timezones", endpoints.timezones, HTTPStatus.OK, api_sam.timezones()),
     ):
         app.router.add_api_route(
-            path, endpoint, methods=["POST"], response_model=None, status_code=status, openapi_extra=described,
+            path, endpoint, methods=[method], response_model=None, status_code=status, openapi_extra=described,
             route_class_override=_PlainRoute,
         )  # fmt: skip
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -12,11 +12,15 @@ from services.ingest.doors import topic
 from services.ingest.doors.desktop_assistant import DesktopAssistantDoor
 from services.ingest.doors.http import HttpDoor
 from services.ingest.doors.http_entry import HttpEntry
+from services.ingest.doors.large_bodies import ROOM_BYTES, LargeBodies, Room
+from services.ingest.doors.sam import SamDoor, Senders
 from services.ingest.doors.topic import Answers, Known, TopicDoor
 from services.ingest.identities import Identities
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
 from services.ingest.routine_lag import RoutineLag
+from services.ingest.sam_store import SamStore
+from services.ingest.send_notifications import SendNotifications
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
 from services.ingest.store import Store
@@ -45,7 +49,8 @@ async def run(settings: Settings) -> None:
         listening = stack.enter_context(closing(web.bound_socket(settings)))
         pool = await stack.enter_async_context(open_pool(settings, "tocsin-ingest", min_size=0))
         store = Store(pool)
-        cache = SettingsCache(store, SecretFile(settings.api_key_secret_file), clock)
+        secret = SecretFile(settings.api_key_secret_file)
+        cache = SettingsCache(store, secret, clock)
         lag = RoutineLag(settings, settings.lag_poll_seconds, metrics, clock)
         publisher = Publisher(settings)
         stack.push_async_callback(publisher.close)
@@ -55,9 +60,15 @@ async def run(settings: Settings) -> None:
         directory = Directory(store, settings.directory_timeout_seconds)
         entry = HttpEntry(cache, admission, metrics, clock, settings.max_in_flight)
         http, desktop = HttpDoor(entry), DesktopAssistantDoor(entry, cache, directory)
+        sam_store = SamStore(pool)
+        sam = SamDoor(
+            entry, Senders(sam_store, secret), SendNotifications(sam_store, clock), LargeBodies(Room(ROOM_BYTES)), clock
+        )
         records = TopicDoor(settings, Known(cache, directory), admission, Answers(publisher, store), clock)
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
-        application = api.build(http.notification, http.batch, desktop.notification)
+        application = api.build(
+            api.Endpoints(http.notification, http.batch, desktop.notification, sam.send, sam.timezones)
+        )
         loops: dict[str, lifecycle.Loop] = {
             "http": partial(web.serve, application, listening),
             "requests": lambda stopping: _requests(settings, records, checks, stopping),

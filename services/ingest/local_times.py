@@ -2,7 +2,7 @@
 
 import functools
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _NO_ZONES = frozenset({"localtime", "Factory"})
 """Names of zone files that name no zone."""
@@ -27,6 +27,12 @@ def instant(local: datetime, zone: str) -> datetime:
         return local.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=0).astimezone(UTC)
     except OverflowError as error:
         raise NoInstantError("the calendar does not reach that far") from error
+
+
+def offset_minutes(zone: str, at: datetime) -> int:
+    """How far a zone's clocks are ahead of UTC at a moment (aware), in whole minutes; `zone` is one of `zones`."""
+    ahead = at.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset() or timedelta()
+    return int(ahead.total_seconds() // 60)
 
 
 @functools.cache

@@ -74,7 +74,7 @@ class HttpDoor:
         for verdict in verdicts:
             final = (next(answers) or verdict) if isinstance(verdict, Admitted) else verdict
             if isinstance(final, Refused):
-                self._entry.refuse(final, key)
+                self._entry.refuse(final, key.tenant, key.id)
             elif isinstance(final, Admitted):
                 self._entry.admission.count(Door.HTTP, final)
             results.append(http_answers.result(final))

@@ -83,21 +83,25 @@ class HttpEntry:
             TransientError: PostgreSQL or Kafka is away.
         """
         if isinstance(entrant, Refused):
-            self.refuse(entrant, key)
+            self.refuse(entrant, key.tenant, key.id)
             return entrant
+        return await self.decided(entrant)
+
+    async def decided(self, entrant: Entrant) -> Admitted | Refused:
+        """As `outcome`, of a request that is valid."""
         verdict = (await self.admission.decide([entrant]))[0]
         if isinstance(verdict, TransientError):
             raise verdict
         if isinstance(verdict, Admitted):
             verdict = (await self.admission.send([verdict]))[0] or verdict
         if isinstance(verdict, Refused):
-            self.refuse(verdict, key)
+            self.refuse(verdict, entrant.caller.tenant, entrant.caller.owner)
         else:
             self.admission.count(Door.HTTP, verdict)
         return verdict
 
-    def refuse(self, refused: Refused, key: access.StoredKey) -> None:
-        """Count and log a refusal."""
+    def refuse(self, refused: Refused, tenant: str, owner: str) -> None:
+        """Count and log a refusal of what `owner` asked."""
         self.admission.count(Door.HTTP, refused)
-        _log.info("request_refused", door=Door.HTTP, tenant=key.tenant, owner=key.id, reason=refused.reason,
+        _log.info("request_refused", door=Door.HTTP, tenant=tenant, owner=owner, reason=refused.reason,
                   codes=sorted({error.code for error in refused.errors}))  # fmt: skip

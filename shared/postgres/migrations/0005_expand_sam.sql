@@ -30,6 +30,8 @@ CREATE TABLE tags (                -- what campaignTagId names; `campaign` is th
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sam_company_keys, sam_tokens, tags TO tocsin_console;
+CREATE INDEX users_email ON users (tenant, lower(email)); -- UN names users by login or e-mail
+
 GRANT SELECT ON sam_company_keys, sam_tokens, tags TO tocsin_ingest;
 
 DO $$

@@ -11,6 +11,9 @@ from services.ingest.dialects.sam.faults import Fault, invalid
 from shared.contract.requests import MAX_BODY_BYTES
 
 _LONGEST_CHARACTER_BYTES = 4
+LARGEST_AT_ONCE = MAX_BODY_BYTES
+"""Bytes; what has more takes long to read."""
+
 MAX_BYTES = body.LONGEST_EMAIL_BODY * _LONGEST_CHARACTER_BYTES + MAX_BODY_BYTES
 """The longest emailBody in UTF-8, and 1 MiB for all the rest."""
 

@@ -1,0 +1,136 @@
+"""What the sendNotification dialect asks of PostgreSQL: who presents what, and whom a notification names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from services.ingest.dialects.sam import meaning
+from services.ingest.dialects.sam.body import SendNotification
+from services.ingest.dialects.sam.meaning import Facts, Tag
+from services.ingest.dialects.sam.roles import Sender
+from shared.postgres import audiences, bodies
+from shared.postgres.pool import Connection, Pool, tenant_transaction, transaction, transient_when_away
+
+KEPT_DAYS = 14
+"""How long a large body is kept behind the day its notification is due: the standard retention, and as long again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a caller presents, as the record keeps it: the HMACs, and the id within the token."""
+
+    token_id: str
+    token: bytes
+    company_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whose a company's key and a token are; the HMACs are compared by who asked. None where there is no live one."""
+
+    key: tuple[str, str, bytes] | None
+    token: tuple[str, str, bytes] | None
+
+
+class SamStore:
+    """The dialect's statements, as ingest's role."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    _KEY = "SELECT tenant, company, hmac FROM sam_company_keys WHERE hmac = $1 AND revoked_at IS NULL"
+    _SPEAKS_FOR = """
+    SELECT tenant, user_id, hmac FROM sam_tokens
+    WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > db_now())
+    """
+
+    async def found(self, presented: Presented) -> Found:
+        """What the presented credentials are known as; raises TransientError while PostgreSQL is away."""
+        with transient_when_away():
+            async with self._pool.acquire() as connection:
+                key = await connection.fetchrow(self._KEY, presented.company_key)
+                token = await connection.fetchrow(self._SPEAKS_FOR, presented.token_id)
+        return Found(None if key is None else tuple(key), None if token is None else tuple(token))
+
+    _ROLES = "SELECT roles FROM users WHERE tenant = $1 AND id = $2"
+
+    async def sender(self, tenant: str, user: str, company: str) -> Sender | None:
+        """The user behind a token, by a company's key; None when the directory has no such user any more."""
+        async with tenant_transaction(self._pool, tenant) as connection:
+            row = await connection.fetchrow(self._ROLES, tenant, user)
+            if row is None:
+                return None
+            companies = await audiences.companies_of(connection, tenant, user)
+        return Sender(tenant, user, frozenset(row["roles"]), frozenset(companies), company)
+
+    # The key of an event or a library is known by its own group, or by a group within it.
+    _COMPANY = """
+    SELECT company FROM groups
+    WHERE tenant = $1 AND ((kind = $2 AND id = $3) OR (kind = $4 AND parent = $3)) ORDER BY kind = $2 DESC LIMIT 1
+    """
+    # A company is known by its own group, by a group within it, or by a key of its own.
+    _IS_COMPANY = """
+    SELECT EXISTS (SELECT FROM groups WHERE tenant = $1 AND kind = 'company' AND id = $2)
+      OR EXISTS (SELECT FROM groups WHERE tenant = $1 AND kind = $3 AND company = $2)
+      OR EXISTS (SELECT FROM sam_company_keys WHERE tenant = $1 AND company = $2 AND revoked_at IS NULL)
+    """
+    _TAG = "SELECT id, campaign FROM tags WHERE tenant = $1 AND id = $2"
+
+    async def facts(self, tenant: str, sent: SendNotification) -> Facts:
+        """What the directory says about whom a notification names; raises TransientError while PostgreSQL is away."""
+        async with tenant_transaction(self._pool, tenant) as connection:
+            company = await self._company(connection, tenant, sent)
+            audience = meaning.audience_of(sent)
+            unknown: Sequence[str] = ()
+            count = 0
+            if audience is not None:
+                unknown = await audiences.unknown(connection, tenant, audience)
+                count = await audiences.count(connection, tenant, audience) if sent.version < 3 else 0  # noqa: PLR2004 - version 2 answers with it
+            users = None if audience is not None else await self._users(connection, tenant, sent.values or [])
+            tag = await connection.fetchrow(self._TAG, tenant, sent.campaign_tag_id) if sent.campaign_tag_id else None
+        return Facts(company, unknown, users, count, None if tag is None else Tag(*tag.values()))
+
+    async def _company(self, connection: Connection, tenant: str, sent: SendNotification) -> str | None:
+        within, kind = meaning.kinds_of(sent)
+        if within == "company":
+            known = await connection.fetchval(self._IS_COMPANY, tenant, sent.key, kind)
+            return sent.key if known else None
+        found: str | None = await connection.fetchval(self._COMPANY, tenant, within, sent.key, kind)
+        return found
+
+    # By login before e-mail before id: what one user calls itself must not be taken by another's address.
+    _USERS = """
+    SELECT asked.value, found.id, found.rank FROM unnest($2::text[]) AS asked (value) CROSS JOIN LATERAL (
+      SELECT id, 1 AS rank FROM users WHERE tenant = $1 AND login = asked.value
+      UNION ALL SELECT id, 2 FROM users WHERE tenant = $1 AND lower(email) = lower(asked.value)
+      UNION ALL SELECT id, 3 FROM users WHERE tenant = $1 AND id = asked.value
+    ) AS found
+    """
+
+    async def _users(self, connection: Connection, tenant: str, values: Sequence[str]) -> dict[str, list[str]]:
+        rows = await connection.fetch(self._USERS, tenant, list(dict.fromkeys(values)))
+        return {value: _best([row for row in rows if row["value"] == value]) for value in values}
+
+    async def keep_body(self, tenant: str, content: bytes, days: int) -> str:
+        """Keep a large body for so many days; its reference."""
+        async with transaction(self._pool) as connection:
+            return (await bodies.keep(connection, tenant, content, days)).hex()
+
+    _KEEP_ON = """
+    UPDATE bodies SET keep_until = greatest(keep_until, $3::timestamptz + make_interval(days => $4))
+    WHERE tenant = $1 AND hash = $2 RETURNING tenant
+    """
+
+    async def keep_on(self, tenant: str, reference: str, due_at: datetime) -> bool:
+        """Keep a body that is there until it is needed; False when there is none."""
+        async with transaction(self._pool) as connection:
+            kept = await connection.fetchval(self._KEEP_ON, tenant, bytes.fromhex(reference), due_at, KEPT_DAYS)
+        return kept is not None
+
+
+def _best(rows: Sequence[asyncpg.Record]) -> list[str]:
+    """The ids of the lowest rank there is, each once."""
+    best = min((row["rank"] for row in rows), default=0)
+    return sorted({row["id"] for row in rows if row["rank"] == best})
