@@ -84,6 +84,17 @@ def accepted(subject: Subject, recipient_count: int, now: datetime) -> Record:
     return records.event("accepted", subject.tenant, subject.id, now, detail)
 
 
+def touched(plan: Plan, now: datetime) -> Iterator[Record]:
+    """What a notification's things are told of it (B10), under ids that a repeat has again."""
+    for item in plan.message.touches:
+        yield records.entity_touched(
+            messages.EntityTouched(
+                id=ids.event(plan.subject.id, "touched", item.table, item.id), at=now, tenant=plan.subject.tenant,
+                table=item.table, entity=item.id, notification_id=plan.subject.id,
+            )
+        )  # fmt: skip
+
+
 def expired(plan: Plan, now: datetime) -> Record:
     """The event that a notification was past its end when it came in."""
     return records.event("expired", plan.subject.tenant, plan.subject.id, now, {"class": plan.subject.class_key})

@@ -34,6 +34,8 @@ class StoredItem:
     action_url: str | None
     items: Sequence[Mapping[str, Any]]
     version: int
+    type: str | None = None
+    status: str | None = None
 
     @property
     def state(self) -> NotificationState:
@@ -88,7 +90,8 @@ def presented(own: Mapping[str, ImportanceOptions]) -> dict[Importance, Importan
 class Item(BaseModel):
     """An item as its recipient sees it; `description_html` is sanitised.
 
-    `type` and `status` are of notifications that one of the dialects will send; others have none.
+    `type` and `status` are the notification's options of these names: a user notification's number of its type, and
+    the word for how the order stands (B11); others have none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -133,5 +136,7 @@ def seen(stored: StoredItem, importances: Mapping[Importance, ImportanceOptions]
         action_url=stored.action_url,
         popup=opens_popup(stored.action_url),
         items=stored.items,
+        type=stored.type,
+        status=stored.status,
         version=stored.version,
     )

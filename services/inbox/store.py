@@ -40,7 +40,8 @@ class Asked:
 # it. A cursor names the importance, not its rank, so that it stays good when that happens.
 _LIST = """
 SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
-  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version
+  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version,
+  n.options ->> 'type' AS type, n.options ->> 'status' AS status
 FROM inbox_items i
 JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 WHERE i.tenant = $1 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
@@ -88,7 +89,8 @@ async def count(connection: Connection, recipient: Recipient) -> Count:
 
 _GET = """
 SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
-  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version
+  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version,
+  n.options ->> 'type' AS type, n.options ->> 'status' AS status
 FROM notifications n
 JOIN inbox_items i ON i.notification_id = n.id AND i.expires_on = n.expires_on AND i.tenant = n.tenant
 WHERE n.tenant = $1 AND n.id = $3 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
@@ -209,4 +211,5 @@ def _item(row: asyncpg.Record) -> StoredItem:
         row["id"], expires_on, row["name"], row["description"], Importance(row["importance"]), row["class_key"],
         row["created_at"], row["expires_at"], row["requires_action"], row["completed_by"], row["completed_at"],
         row["dismissed_at"], row["action_url"], row["items"], row["version"],
+        row["type"], row["status"],
     )  # fmt: skip

@@ -56,6 +56,7 @@ class Valid:
         due_at: when to release it (UTC), None for at once.
         late: errors that only time has made. A repeat of a request that was accepted in time is answered as then.
         audience: whom it reaches beside the request's recipients, as a dialect says it.
+        touches: what is touched by it.
     """
 
     request: NotificationRequest
@@ -64,6 +65,7 @@ class Valid:
     due_at: datetime | None
     late: tuple[FieldError, ...]
     audience: Audience | None = None
+    touches: tuple[RelatedItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         schedule_id=identity.schedule_id,
         job=request.schedule.job if request.schedule else None,
         completion_email=request.completion_email,
+        touches=valid.touches,
     )
 
 

@@ -24,6 +24,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "tocsin.delivery.requested.v1": messages.DeliveryRequested,
     "tocsin.digest.window_opened.v1": messages.WindowOpened,
     "tocsin.inbox.changed.v1": messages.InboxChanged,
+    "tocsin.entity.touched.v1": messages.EntityTouched,
     "tocsin.request.rejected.v1": messages.RequestRejected,
     "tocsin.delivery.v1": messages.PushedNotification,
     "tocsin.notification.event.v1": messages.NotificationEvent,

@@ -71,7 +71,8 @@ class NotificationAccepted(Message):
     `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
     `recipients` holds each id once, in the order of the request; `audience` resolves to more of them when it is taken
     in. `owner` is the id of the key that asked. `job` is the schedule's. `completion_email`: the tenant's admins are
-    told when the last delivery has ended (B12).
+    told when the last delivery has ended (B12). `touches` are the things whose Last Modified moves when it is taken in
+    (B10).
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
@@ -98,6 +99,7 @@ class NotificationAccepted(Message):
     schedule_id: int | None = None
     job: str | None = None
     completion_email: bool = False
+    touches: tuple[RelatedItem, ...] = ()
 
 
 class NotificationScheduled(Message):
@@ -150,6 +152,18 @@ class InboxChanged(Message):
 
     type: Literal["tocsin.inbox.changed.v1"] = "tocsin.inbox.changed.v1"
     recipient: str
+
+
+class EntityTouched(Message):
+    """A thing of the upstream system was touched by a notification about it, on `entities.touched` (B10).
+
+    `at` is the time that its Last Modified should have; `table` and `entity` name it as the upstream system does.
+    """
+
+    type: Literal["tocsin.entity.touched.v1"] = "tocsin.entity.touched.v1"
+    table: str
+    entity: str
+    notification_id: UUID
 
 
 class FieldError(BaseModel):
@@ -252,7 +266,7 @@ def notification_event_type(name: EventName) -> str:
 ENDPOINT_DISABLED_TYPE = "tocsin.endpoint.disabled.v1"
 
 AnyMessage = Annotated[
-    NotificationAccepted | NotificationScheduled | DeliveryRequested | WindowOpened | InboxChanged,
+    NotificationAccepted | NotificationScheduled | DeliveryRequested | WindowOpened | InboxChanged | EntityTouched,
     Field(discriminator="type"),
 ]
-"""What Tocsin's services read from Tocsin's own topics."""
+"""What stands on Tocsin's own topics, told apart by `type`."""

@@ -74,6 +74,12 @@ def event(
     return _cloud_event(subject, messages.plain(fields))
 
 
+def entity_touched(message: messages.EntityTouched) -> Record:
+    """A touch of a thing, keyed by it: its touches stay in their order."""
+    return Record(topics.ENTITIES_TOUCHED, orjson.dumps([message.tenant, message.table, message.entity]),
+                  message.encoded())  # fmt: skip
+
+
 def endpoint_disabled(tenant: str, endpoint: str, at: datetime, detail: dict[str, Any], *parts: str | int) -> Record:
     """An endpoint takes nothing any more; `parts` tell this time from the next, after it was enabled again."""
     message = messages.NotificationEvent(

@@ -51,6 +51,7 @@ DIGEST_WINDOWS = "digest.windows"
 DIGEST_WINDOWS_CHANGELOG = "digest.windows.changelog"
 INBOX_CHANGES = "inbox.changes"
 EVENTS = "notifications.events"
+ENTITIES_TOUCHED = "entities.touched"
 DEAD_LETTERS = "dead.letters"
 
 
@@ -97,5 +98,6 @@ TOPICS: tuple[Topic, ...] = (
           ("dispatcher", "inbox", "retention"), ("inbox",), retention_ms=_HOUR_MS),
     Topic(EVENTS, messages.NotificationEvent, "notification id",
           ("ingest", "dispatcher", "digest", "scheduler", "inbox", "console", "retention"), ("others",)),
+    Topic(ENTITIES_TOUCHED, messages.EntityTouched, "entity", ("dispatcher", "scheduler"), ("others",)),
     Topic(DEAD_LETTERS, None, "the record's", ("ingest", "dispatcher", "digest", "scheduler"), ("others",)),
 )  # fmt: skip

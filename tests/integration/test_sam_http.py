@@ -107,6 +107,27 @@ async def test_a_campaign_tag_stands_in_every_link(caller: Caller) -> None:
     assert found["description"] == "Read https://a.example/x?y=1&campaignTagId=12&campaignId=C%207. Now"
 
 
+@pytest.mark.parametrize(
+    ("body", "touched"),
+    [
+        pytest.param(sent("GA", updateEntityLastModified=True), [("brochure", "4")], id="the asset"),
+        pytest.param(
+            sent("SN", values=["e1", "e2"], updateEntityLastModified=True),
+            [("smart_entry", "e1"), ("smart_entry", "e2")],
+            id="smart entries",
+        ),
+        pytest.param(sent(brochureId=5, updateEntityLastModified=True), [("brochure", "5")], id="a brochure"),
+        pytest.param(sent("GA", updateEntityLastModified=False), [], id="nothing"),
+    ],
+)
+async def test_what_is_to_be_touched_is_said_when_it_is_taken_in(
+    caller: Caller, body: dict[str, Any], touched: list[tuple[str, str]]
+) -> None:
+    answer = await caller.send(body)
+    found = (await scheduled(caller, answer.json["notificationScheduleId"]))["notification"]
+    assert [(each["table"], each["id"]) for each in found["touches"]] == touched
+
+
 async def test_a_deep_link_reaches_the_push_with_its_tag(caller: Caller) -> None:
     answer = await caller.send(sent(url="interact://event/12", campaignTagId=12))
     found = (await scheduled(caller, answer.json["notificationScheduleId"]))["notification"]

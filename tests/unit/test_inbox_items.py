@@ -95,3 +95,10 @@ def test_an_item_is_seen_under_the_names_of_the_wire() -> None:
     }  # fmt: skip
     assert seen["description_html"] == "<p><strong>Please</strong></p>"
     assert (seen["css_class"], seen["popup"]) == ("bg-warning", True)
+
+
+def test_a_user_notification_shows_its_type_and_status_and_others_have_none() -> None:
+    order = items.seen(stored(type="7", status="Shortage"), items.presented({}))
+    assert (order.type, order.status) == ("7", "Shortage")
+    other = items.seen(stored(), items.presented({}))
+    assert (other.type, other.status) == (None, None)

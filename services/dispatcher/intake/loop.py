@@ -19,7 +19,7 @@ from shared.contract.records import Record
 from shared.errors import TransientError
 from shared.failpoint import failpoint
 from shared.kafka.consumer import Batch, Position
-from shared.postgres import bodies, dead_letters, positions
+from shared.postgres import bodies, dead_letters, outbox, positions
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
 
@@ -82,6 +82,7 @@ class Intake:
             taken = await taking_in.taken_in(connection, portion, self._rules)
             for tenant, content in refusals.oversized(taken.conflicts):
                 await bodies.keep(connection, tenant, content, dead_letters.KEPT_DAYS)
+            await outbox.add(connection, [each for plan in taken.plans for each in handover.touched(plan, taken.now)])
             await self._note(connection, read)
             failpoint("dispatcher.intake.before_commit")
         return taken

@@ -12,7 +12,7 @@ from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from shared import links
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
-from shared.contract.messages import Audience
+from shared.contract.messages import Audience, RelatedItem
 from shared.contract.outcomes import Channel
 from shared.contract.requests import Item, NotificationRequest, ScheduleRequest
 
@@ -114,7 +114,8 @@ def valid(sent: SendNotification, facts: Facts, now: datetime, due_at: datetime 
             "action_url": None if url is None else links.tagged(url, query),
         }
     )
-    return Valid(request, None, None, (due_at or now) if by_schedule else None, (), audience=audience_of(sent))
+    due_at = (due_at or now) if by_schedule else None
+    return Valid(request, None, None, due_at, (), audience=audience_of(sent), touches=_touched(sent))
 
 
 def count(sent: SendNotification, facts: Facts) -> int:
@@ -180,16 +181,16 @@ def _options(sent: SendNotification, facts: Facts) -> dict[str, Any]:
         found["status"] = rules.USER_STATUSES[sent.user_notification_type_status_id]
     if facts.tag is not None:
         found["link_query"] = _query(facts.tag)
-    if sent.update_entity_last_modified:
-        found["touches"] = _touched(sent)
     return found
 
 
-def _touched(sent: SendNotification) -> list[list[str]]:
+def _touched(sent: SendNotification) -> tuple[RelatedItem, ...]:
     """The entities whose Last Modified moves: the smart entries of a smart library, else the brochure (B10)."""
+    if not sent.update_entity_last_modified:
+        return ()
     if sent.type is Kind.SMART_LIBRARY and sent.values:
-        return [["smart_entry", value] for value in dict.fromkeys(sent.values)]
-    return [["brochure", str(sent.brochure_id)]]
+        return tuple(RelatedItem(table="smart_entry", id=value) for value in dict.fromkeys(sent.values))
+    return (RelatedItem(table="brochure", id=str(sent.brochure_id)),)
 
 
 def _items(sent: SendNotification, facts: Facts) -> tuple[Item, ...]:
