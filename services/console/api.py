@@ -22,10 +22,12 @@ from services.console.routes.traces import Traces
 from services.console.routes.users import Users
 from shared.contract.requests import MAX_BODY_BYTES
 from shared.destinations import Policy
+from shared.postgres import uploads
 from shared.postgres.api_keys import ApiKeys
 from shared.postgres.pool import Pool
 from shared.runtime import authority, problems
 from shared.runtime.body_limit import BodyLimit
+from shared.runtime.large_bodies import ROOM_BYTES, LargeBodies, Room
 from shared.runtime.secret_file import SecretFile
 
 
@@ -59,8 +61,10 @@ def build(parts: Parts) -> FastAPI:
         Tags(parts.pool),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),
-        Bodies(parts.pool),
+        Bodies(parts.pool, LargeBodies(Room(ROOM_BYTES))),
     ):
         api.include_router(resource.routes())
-    api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES})
+    api.add_middleware(
+        BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES, uploads.PATH: uploads.MAX_BYTES}
+    )
     return api

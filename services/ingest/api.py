@@ -17,6 +17,7 @@ from services.ingest.admission import Deduplication
 from services.ingest.dialects import cloudevents, desktop_assistant
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BATCH, NotificationRequest
+from shared.postgres import uploads
 from shared.runtime import problems
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -41,6 +42,14 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldError]
+
+
+class KeptBody(BaseModel):
+    """A body that is kept; `id` is the SHA-256 of its content."""
+
+    id: str
+    characters: int
+    keep_until: AwareDatetime
 
 
 class Batch(BaseModel):
@@ -78,7 +87,7 @@ class CloudEvent(BaseModel):
 
 
 _MODELS = (
-    NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent, desktop_assistant.Parameters,
+    NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent, KeptBody, desktop_assistant.Parameters,
     desktop_assistant.Answer, *api_sam.MODELS,
 )  # fmt: skip
 
@@ -105,6 +114,7 @@ class Endpoints:
     desktop: Endpoint
     send_notification: Endpoint
     timezones: Endpoint
+    body: Endpoint
 
 
 def build(endpoints: Endpoints) -> FastAPI:
@@ -119,6 +129,7 @@ def build(endpoints: Endpoints) -> FastAPI:
         ("POST", "/v1/notifications/batch", endpoints.batch, HTTPStatus.OK, _batch()),
         ("POST", "/api/sn_dex_desktop/notifications", endpoints.desktop, HTTPStatus.OK, _desktop()),
         ("POST", "/rest/notification/send", endpoints.send_notification, HTTPStatus.OK, api_sam.send()),
+        ("POST", uploads.PATH, endpoints.body, HTTPStatus.CREATED, _upload()),
         ("GET", "/rest/refdata/timezones", endpoints.timezones, HTTPStatus.OK, api_sam.timezones()),
     ):
         app.router.add_api_route(
@@ -193,6 +204,18 @@ def _desktop() -> dict[str, Any]:
         "queued; message says why.",
         "requestBody": _body({"application/json": "Parameters"}),
         "responses": {status: _content(text, "Answer") for status, text in said.items()},
+        "security": [{"key": []}],
+    }
+
+
+def _upload() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": uploads.LONGEST_TEXT}
+    return {
+        "operationId": "keepBody",
+        "summary": "Keep a text too large for a record, to be named by a request",
+        "description": "The same text again is kept once, for longer.",
+        "requestBody": {"required": True, "content": {"text/html": {"schema": text}}},
+        "responses": {"201": _content("It is kept; id names it.", "KeptBody"), **_errors()},
         "security": [{"key": []}],
     }
 

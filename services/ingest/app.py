@@ -9,10 +9,10 @@ from services.ingest import api
 from services.ingest.admission import Admission
 from services.ingest.directory import Directory
 from services.ingest.doors import topic
+from services.ingest.doors.bodies import BodiesDoor
 from services.ingest.doors.desktop_assistant import DesktopAssistantDoor
 from services.ingest.doors.http import HttpDoor
 from services.ingest.doors.http_entry import HttpEntry
-from services.ingest.doors.large_bodies import ROOM_BYTES, LargeBodies, Room
 from services.ingest.doors.sam import SamDoor, Senders
 from services.ingest.doors.topic import Answers, Known, TopicDoor
 from services.ingest.identities import Identities
@@ -29,7 +29,9 @@ from shared.contract import topics
 from shared.kafka.consumer import consume, open_consumer
 from shared.postgres import migrate
 from shared.postgres.pool import Pool, open_pool
+from shared.postgres.uploads import Uploads
 from shared.runtime import health, lifecycle, startup, web
+from shared.runtime.large_bodies import ROOM_BYTES, LargeBodies, Room
 from shared.runtime.secret_file import SecretFile
 
 
@@ -61,13 +63,13 @@ async def run(settings: Settings) -> None:
         entry = HttpEntry(cache, admission, metrics, clock, settings.max_in_flight)
         http, desktop = HttpDoor(entry), DesktopAssistantDoor(entry, cache, directory)
         sam_store = SamStore(pool)
-        sam = SamDoor(
-            entry, Senders(sam_store, secret), SendNotifications(sam_store, clock), LargeBodies(Room(ROOM_BYTES)), clock
-        )
+        large = LargeBodies(Room(ROOM_BYTES))
+        sam = SamDoor(entry, Senders(sam_store, secret), SendNotifications(sam_store, clock), large, clock)
+        bodies = BodiesDoor(entry, Uploads(pool, large))
         records = TopicDoor(settings, Known(cache, directory), admission, Answers(publisher, store), clock)
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
         application = api.build(
-            api.Endpoints(http.notification, http.batch, desktop.notification, sam.send, sam.timezones)
+            api.Endpoints(http.notification, http.batch, desktop.notification, sam.send, sam.timezones, bodies.add)
         )
         loops: dict[str, lifecycle.Loop] = {
             "http": partial(web.serve, application, listening),

@@ -19,7 +19,6 @@ from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from services.ingest.dialects.sam.roles import KEY_HEADER, TOKEN_HEADER, Sender
 from services.ingest.doors.http_entry import HttpEntry
-from services.ingest.doors.large_bodies import LargeBodies
 from services.ingest.sam_store import Presented, SamStore
 from services.ingest.send_notifications import Meant, SendNotifications, in_time
 from shared import access, sam_access
@@ -27,6 +26,7 @@ from shared.clock import Clock
 from shared.contract import ids
 from shared.contract.outcomes import Door, Reason
 from shared.errors import TransientError
+from shared.runtime.large_bodies import LargeBodies
 from shared.runtime.problems import ProblemError
 from shared.runtime.secret_file import SecretFile
 
