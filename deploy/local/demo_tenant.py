@@ -16,12 +16,15 @@ USERS = (
     "jean", "john", "karen", "katherine", "ken", "leslie", "margaret", "radia", "robin", "tim",
 )  # fmt: skip
 SCOPES = {"api_key": (access.Scope.PUBLISH, access.Scope.TRACE), "admin_key": (access.Scope.ADMIN,)}
+SAM_USER = "ada"
+SAM_COMPANY = "3"
+"""The company of the source's own examples."""
+
 KEYS_FILE = "demo-keys.json"
 NOBODY: dict[str, Any] = {
     "tenant": None,
     "api_key": None,
     "admin_key": None,
-    # The doors these would open are not built yet.
     "sam_authtoken": None,
     "sam_company_api_key": None,
     "users": [],
@@ -33,6 +36,14 @@ INSERT INTO users (tenant, id, login, email, first_name)
 SELECT $1, name, name, name || '@demo.example', initcap(name) FROM unnest($2::text[]) AS name
 ON CONFLICT DO NOTHING
 """
+_MAKE_SUPER_USER = """
+UPDATE users SET roles = array_append(roles, 'SUPER_USER')
+WHERE tenant = $1 AND id = $2 AND NOT 'SUPER_USER' = ANY (roles)
+"""
+_IS_SAM_PAIR = """
+SELECT EXISTS (SELECT FROM sam_tokens WHERE tenant = $1 AND hmac = $2 AND revoked_at IS NULL)
+  AND EXISTS (SELECT FROM sam_company_keys WHERE tenant = $1 AND hmac = $3 AND revoked_at IS NULL)
+"""
 _STORED_HMAC = "SELECT hmac FROM api_keys WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL"
 
 
@@ -42,6 +53,7 @@ async def seeded(dsn: str, held: state.State) -> dict[str, Any]:
     try:
         await tenants.create_tenant(connection, TENANT, "Demo")
         await connection.execute(_ADD_USERS, TENANT, list(USERS))
+        await connection.execute(_MAKE_SUPER_USER, TENANT, SAM_USER)
         keys = await _keys(connection, held)
     finally:
         await connection.close()
@@ -53,13 +65,26 @@ async def _keys(connection: Connection, held: state.State) -> dict[str, str]:
     secret = held.secret_file(state.API_KEYS).read_bytes().strip()
     file = held.folder / "secrets" / KEYS_FILE
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    if not all([await _known(connection, kept.get(name, ""), secret) for name in SCOPES]):
-        kept = {
-            name: await tenants.create_key(connection, TENANT, name.replace("_", " "), scopes, secret)
-            for name, scopes in SCOPES.items()
-        }
+    whole = [await _known(connection, kept.get(name, ""), secret) for name in SCOPES]
+    if not all([*whole, await _is_sam_pair(connection, kept, secret)]):
+        kept = await _made(connection, secret)
         state.write_private(file, json.dumps(kept))
     return kept
+
+
+async def _made(connection: Connection, secret: bytes) -> dict[str, str]:
+    keys = {
+        name: await tenants.create_key(connection, TENANT, name.replace("_", " "), scopes, secret)
+        for name, scopes in SCOPES.items()
+    }
+    token = await tenants.create_sam_token(connection, TENANT, SAM_USER, secret)
+    company_key = await tenants.create_company_key(connection, TENANT, SAM_COMPANY, secret)
+    return {**keys, "sam_authtoken": token, "sam_company_api_key": company_key}
+
+
+async def _is_sam_pair(connection: Connection, kept: dict[str, str], secret: bytes) -> bool:
+    hmacs = [access.key_hmac(kept.get(name, ""), secret) for name in ("sam_authtoken", "sam_company_api_key")]
+    return bool(await connection.fetchval(_IS_SAM_PAIR, TENANT, *hmacs))
 
 
 async def _known(connection: Connection, key: str, secret: bytes) -> bool:

@@ -1,0 +1,108 @@
+"""sendNotification from a caller's program to webhook and inbox, through every real part."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest_asyncio
+
+from deploy.local.trial import Trial
+from tests.support import outside, repository, waiting
+
+PROGRAM = re.compile(r"```python\n(.+?)```", re.DOTALL)
+AARON = "aaron.mcmullen@hypermedia.com.au"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A super user of company 3, and what it presents."""
+
+    system: Trial
+    headers: dict[str, str]
+
+    async def send(self, body: dict[str, Any]) -> Any:
+        url = self.system.endpoints["ingest"] + "/rest/notification/send"
+        async with self.system.http.post(url, json=body, headers=self.headers) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def notification_of(self, answer: dict[str, int]) -> str:
+        """The notification behind a schedule, once the record has it."""
+        path = f"/v1/schedules/{answer['notificationScheduleId']}"
+
+        async def found() -> str | None:
+            async with self.system.http.get(self.system.endpoints["console"] + path) as response:
+                return str((await response.json())["notification_id"]) if response.status == 200 else None
+
+        return await waiting.until(found, 30, f"GET {path}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def caller(system: Trial) -> Caller:
+    await system.console("PUT", "/v1/users/root", {"id": "root", "roles": ["SUPER_USER"]})
+    await system.console("PUT", "/v1/users/aaron", {"id": "aaron", "login": "aaron", "email": AARON})
+    webhook = {"recipient": "aaron", "channel": "push", "kind": "webhook",
+               "address": f"{system.endpoints['mailbox']}/hooks/aaron"}  # fmt: skip
+    await system.console("POST", "/v1/endpoints", webhook)
+    await system.console("PUT", "/v1/groups/company/3", {"name": "Pfizer", "company": "3"})
+    await system.console("PUT", "/v1/groups/team/23", {"name": "North", "company": "3"})
+    for user in ("user-0", "user-1"):
+        await system.console("PUT", f"/v1/groups/team/23/members/{user}", {"status": "accepted"})
+    await system.console("PUT", "/v1/tags/12", {"name": "Spring"})
+    token = await system.console("POST", "/v1/sam/tokens", {"user": "root"})
+    key = await system.console("POST", "/v1/sam/company-keys", {"company": "3"})
+    return Caller(
+        system, {"x-nextinteract-authtoken": token["authtoken"], "x-nextinteract-company-api-key": key["key"]}
+    )
+
+
+async def test_the_program_of_the_tutorial_reaches_webhook_and_inbox_with_type_and_status(caller: Caller) -> None:
+    [text] = PROGRAM.findall((repository.ROOT / "docs" / "tutorials" / "from-sam.md").read_text())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TOCSIN_INGEST_URL": caller.system.endpoints["ingest"],
+        "SAM_AUTHTOKEN": caller.headers["x-nextinteract-authtoken"],
+        "SAM_KEY": caller.headers["x-nextinteract-company-api-key"],
+    }
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
+    )
+    sent = await caller.notification_of({"notificationScheduleId": int(done.stdout)})
+    [push] = [one for one in await outside.ended(caller.system, sent, 1) if one["channel"] == "push"]
+    assert (push["recipient"], push["state"]) == ("aaron", "sent")
+    [hook] = await outside.hooks(caller.system, "aaron", sent)
+    assert hook["body"]["description"] == "PFIZER ORDER UPDATE - Order 123456 hs SHIPPED"
+    items = await outside.inbox_items(caller.system, await outside.inbox_of(caller.system, "aaron"))
+    [item] = [item for item in items if item["id"] == sent]
+    assert (item["type"], item["status"], item["importance"]) == ("7", "Available", "info")
+
+
+async def test_a_team_is_told_with_the_tag_in_the_link_and_version_2_counts_it(caller: Caller) -> None:
+    body = {"type": "GT", "key": "3", "values": ["23"], "message": "Visit https://news.example/a now"}
+    assert await caller.send({"version": 2, **body}) == 2
+    answer = await caller.send({"version": 3, **body, "url": "https://crm.example/7", "campaignTagId": 12})
+    sent = await caller.notification_of(answer)
+    deliveries = await outside.ended(caller.system, sent, 2)
+    assert {(one["recipient"], one["channel"], one["state"]) for one in deliveries if one["channel"] == "push"} == {
+        ("user-0", "push", "sent"), ("user-1", "push", "sent")
+    }  # fmt: skip
+    [hook] = await outside.hooks(caller.system, "user-0", sent)
+    assert hook["body"]["url"] == "https://crm.example/7?campaignTagId=12"
+    assert hook["body"]["description"] == "Visit https://news.example/a?campaignTagId=12 now"
+
+
+async def test_a_schedule_waits_for_its_local_time_and_can_be_cancelled(caller: Caller) -> None:
+    local = (datetime.now(UTC) + timedelta(hours=2)).replace(tzinfo=None).isoformat(timespec="seconds")
+    answer = await caller.send(
+        {"version": 4, "type": "GT", "key": "3", "message": "Later", "scheduleTimezoneId": "Etc/UTC",
+         "scheduleLocalDateTime": local}
+    )  # fmt: skip
+    await caller.notification_of(answer)
+    path = f"/v1/schedules/{answer['notificationScheduleId']}"
+    assert (await caller.system.console("GET", path))["local"] == local
+    assert (await caller.system.console("DELETE", path))["state"] == "cancelled"
