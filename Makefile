@@ -6,8 +6,9 @@ EXIT ?=
 NAME ?= whole
 SECONDS ?= 20
 WORKERS ?= 2
+EXAMPLES ?= 500
 
-.PHONY: help run test check bench lock format generate clean
+.PHONY: help run test check check-api bench lock format generate clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +43,9 @@ check: $(VENV)/dev.installed ## format, lint, types, import contracts, duplicate
 	$(BIN)/python -m deploy.k8s.generate --check
 	$(BIN)/python -m deploy.k8s.check
 	$(BIN)/hadolint Containerfile
+
+check-api: $(VENV)/dev.installed ## every HTTP API against its document with many requests: EXAMPLES=500
+	@TOCSIN_API_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -rP tests/integration/test_http_apis.py
 
 bench: $(VENV)/dev.installed ## measurements: NAME=whole SECONDS=20
 	@$(BIN)/python -m bench.$(NAME) --seconds $(SECONDS)

@@ -20,7 +20,7 @@ def validate(
 ) -> None:
     """Check notifications as the door does, all errors at once; whether recipients exist is not looked up."""
     bodies = documents.notifications(file)
-    found = {number: errors for number, body in enumerate(bodies) if (errors := errors_of(body))}
+    found = {number: wrong_here for number, body in enumerate(bodies) if (wrong_here := errors_of(body))}
     valid = len(bodies) - len(found)
     wrong_by_number = {str(number): each for number, each in found.items()}
     wrong = [

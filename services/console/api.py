@@ -25,7 +25,7 @@ from shared.destinations import Policy
 from shared.postgres import uploads
 from shared.postgres.api_keys import ApiKeys
 from shared.postgres.pool import Pool
-from shared.runtime import authority, problems
+from shared.runtime import api_document, authority, problems
 from shared.runtime.body_limit import BodyLimit
 from shared.runtime.large_bodies import ROOM_BYTES, LargeBodies, Room
 from shared.runtime.secret_file import SecretFile
@@ -64,6 +64,7 @@ def build(parts: Parts) -> FastAPI:
         Bodies(parts.pool, LargeBodies(Room(ROOM_BYTES))),
     ):
         api.include_router(resource.routes())
+    api_document.install(api)
     api.add_middleware(
         BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES, uploads.PATH: uploads.MAX_BYTES}
     )

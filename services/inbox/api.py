@@ -17,15 +17,15 @@ from services.inbox.store import Asked, Count
 from services.inbox.tokens import Recipient, Tokens
 from shared.contract.importance import Importance
 from shared.contract.messages import FieldError
-from shared.contract.requests import MAX_BODY_BYTES, Id, RequestModel
+from shared.contract.requests import MAX_BODY_BYTES, Id, RequestModel, Whole, example
 from shared.postgres.pool import Pool, tenant_transaction
-from shared.runtime import authority, pages, problems
+from shared.runtime import api_document, authority, pages, problems
 from shared.runtime.authority import AdminKey, FindKey
 from shared.runtime.body_limit import BodyLimit
 from shared.runtime.problems import ProblemError
 
 _LAST = TypeAdapter(tuple[Importance, AwareDatetime, UUID])
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="recipient token")
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="recipientToken")
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "Not allowed, or done already: by whom and when."}}
 _REDIRECT: dict[int | str, dict[str, Any]] = {303: {"description": "To the action URL, which completes the item."}}
@@ -36,8 +36,10 @@ AtOnce = Annotated[bool, Query(alias="complete", description="Complete at once, 
 class TokenFields(RequestModel):
     """For whom a token is asked, and for how long."""
 
+    model_config = example({"recipient": "ada", "seconds": 900})
+
     recipient: Id
-    seconds: Annotated[int, Field(ge=1)] = 900
+    seconds: Annotated[Whole, Field(ge=1)] = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +161,6 @@ def build(parts: Parts) -> FastAPI:
     authority.install(api, parts.find_key)
     api.state.tokens = parts.tokens
     api.include_router(Inbox(parts).routes())
+    api_document.install(api)
     api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     return api

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 from starlette.types import Receive, Scope, Send
 
@@ -18,7 +18,7 @@ from services.ingest.dialects import cloudevents, desktop_assistant
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BATCH, NotificationRequest
 from shared.postgres import uploads
-from shared.runtime import problems
+from shared.runtime import api_document, problems
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -34,16 +34,6 @@ class Accepted(BaseModel):
     deduplication: Deduplication
 
 
-class Problem(BaseModel):
-    """RFC 9457 problem details."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldError]
-
-
 class KeptBody(BaseModel):
     """A body that is kept; `id` is the SHA-256 of its content."""
 
@@ -54,6 +44,8 @@ class KeptBody(BaseModel):
 
 class Batch(BaseModel):
     """Notifications that are accepted or refused each on its own; the whole body has at most 1 MiB."""
+
+    model_config = ConfigDict(extra="forbid")
 
     notifications: list[NotificationRequest] = Field(max_length=MAX_BATCH)
 
@@ -86,8 +78,27 @@ class CloudEvent(BaseModel):
     data: NotificationRequest
 
 
+_NOTIFICATION = {
+    "source": "billing", "name": "Customer enquiry 4172",
+    "description": "Please answer by [Friday](https://crm.example/4172)", "recipients": ["ada", "grace"],
+    "importance": "warning", "class": "enquiries", "options": {},
+    "items": [{"table": "incident", "id": "4172", "url": "https://crm.example/4172"}], "requires_action": True,
+    "action_url": "https://crm.example/4172?popup=true", "channels": ["inbox", "push", "email"],
+}  # fmt: skip
+_EXAMPLES: dict[str, Any] = {
+    "NotificationRequest": _NOTIFICATION,
+    "Batch": {"notifications": [_NOTIFICATION]},
+    "CloudEvent": {
+        "specversion": "1.0", "id": "4172", "source": "//billing.example", "type": cloudevents.TYPE,
+        "datacontenttype": "application/json", "data": _NOTIFICATION,
+    },
+    "Parameters": {
+        "notification_title": "Your laptop", "notification_message": "Restart it today.", "recipient_list": "ada,grace",
+        "referrer_table": "incident", "referrer_id": "4172", "source": "mim",
+    },
+}  # fmt: skip
 _MODELS = (
-    NotificationRequest, Accepted, Problem, Batch, BatchResults, CloudEvent, KeptBody, desktop_assistant.Parameters,
+    NotificationRequest, Accepted, Batch, BatchResults, CloudEvent, KeptBody, desktop_assistant.Parameters,
     desktop_assistant.Answer, *api_sam.MODELS,
 )  # fmt: skip
 
@@ -137,21 +148,20 @@ def build(endpoints: Endpoints) -> FastAPI:
             route_class_override=_PlainRoute,
         )  # fmt: skip
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    api_document.install(app)
     return app
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version="1", routes=app.routes, summary="Asking for notifications.",
-            description="Every error is an `application/problem+json` with all errors of the request at once.",
-        )  # fmt: skip
-        _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
-        components = document.setdefault("components", {})
-        components["schemas"] = schemas["$defs"]
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        app.openapi_schema = document
-    return app.openapi_schema
+    document = get_openapi(
+        title=app.title, version="1", routes=app.routes, summary="Asking for notifications.",
+        description="Every error is an `application/problem+json` with all errors of the request at once.",
+    )  # fmt: skip
+    _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
+    components = document.setdefault("components", {})
+    components["schemas"] = schemas["$defs"]
+    components["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
+    return document
 
 
 def _single() -> dict[str, Any]:
@@ -170,8 +180,8 @@ def _single() -> dict[str, Any]:
             }
         ],
         "requestBody": _body({"application/json": "NotificationRequest", cloudevents.MEDIA_TYPE: "CloudEvent"}),
-        "responses": {"202": _content("Kafka has it.", "Accepted"), **_errors()},
-        "security": [{"key": []}],
+        "responses": {"202": _content("Kafka has it.", "Accepted"), "408": {}, "415": {}},
+        "security": [{"apiKey": []}],
     }
 
 
@@ -181,8 +191,12 @@ def _batch() -> dict[str, Any]:
         "summary": "Accept many notifications, each on its own",
         "description": f"At most {MAX_BATCH:,} notifications and 1 MiB in all.",
         "requestBody": _body({"application/json": "Batch"}),
-        "responses": {"200": _content("An answer for each notification.", "BatchResults"), **_errors()},
-        "security": [{"key": []}],
+        "responses": {
+            "200": _content("An answer for each notification.", "BatchResults"),
+            "408": {},
+            "415": {},
+        },
+        "security": [{"apiKey": []}],
     }
 
 
@@ -204,7 +218,7 @@ def _desktop() -> dict[str, Any]:
         "queued; message says why.",
         "requestBody": _body({"application/json": "Parameters"}),
         "responses": {status: _content(text, "Answer") for status, text in said.items()},
-        "security": [{"key": []}],
+        "security": [{"apiKey": []}],
     }
 
 
@@ -215,27 +229,18 @@ def _upload() -> dict[str, Any]:
         "summary": "Keep a text too large for a record, to be named by a request",
         "description": "The same text again is kept once, for longer.",
         "requestBody": {"required": True, "content": {"text/html": {"schema": text}}},
-        "responses": {"201": _content("It is kept; id names it.", "KeptBody"), **_errors()},
-        "security": [{"key": []}],
+        "responses": {"201": _content("It is kept; id names it.", "KeptBody"), "408": {}, "415": {}},
+        "security": [{"apiKey": []}],
     }
 
 
-def _errors() -> dict[str, Any]:
-    said = {
-        "401": "No API key, or one that is unknown, expired or revoked.",
-        "403": "The key lacks the scope.",
-        "413": "The body has more than 1 MiB.",
-        "415": "The body is compressed.",
-        "422": "The request is not valid, or its idempotency key was used for another body.",
-        "503": "Kafka or PostgreSQL is away, or too much is under way; see Retry-After.",
-    }
-    return {status: _content(text, "Problem", "application/problem+json") for status, text in said.items()}
-
-
-def _content(text: str, model: str, media_type: str = "application/json") -> dict[str, Any]:
-    return {"description": text, "content": {media_type: {"schema": {"$ref": _REF.format(model=model)}}}}
+def _content(text: str, model: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": {"$ref": _REF.format(model=model)}}}}
 
 
 def _body(models: dict[str, str]) -> dict[str, Any]:
-    content = {media_type: {"schema": {"$ref": _REF.format(model=model)}} for media_type, model in models.items()}
+    content = {
+        media_type: {"schema": {"$ref": _REF.format(model=model)}, "example": _EXAMPLES[model]}
+        for media_type, model in models.items()
+    }
     return {"required": True, "content": content}

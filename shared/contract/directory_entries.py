@@ -12,7 +12,7 @@ import email_validator
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from shared.contract.directory import PARENT_KINDS, GroupKind, MemberStatus
-from shared.contract.requests import ONE_LINE, Id, RequestModel
+from shared.contract.requests import ONE_LINE, Id, RequestModel, example
 
 MAX_ROLES = 100
 _LARGEST_VERSION = 2**63 - 1
@@ -48,21 +48,29 @@ def _without_slash(text: str) -> str:
 
 ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
 LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
-GroupId = Annotated[Id, AfterValidator(_without_slash)]
+GroupId = Annotated[Id, AfterValidator(_without_slash), Field(json_schema_extra={"pattern": r"^[^/\x00-\x1f\x7f]*$"})]
+
+
+_EMAIL = Field(json_schema_extra={"format": "email"})
+_ZONE = Field(json_schema_extra={"format": "iana-time-zone"})
 
 
 class UserFields(RequestModel):
     """A user as a tenant describes it."""
 
+    model_config = example(
+        {"id": "ada", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB", "timezone": "Europe/London"}
+    )
+
     id: Id | None = None
     login: LongLine | None = None
-    email: Annotated[str, StringConstraints(max_length=254), ONE_LINE, AfterValidator(_address)] | None = None
+    email: Annotated[str, StringConstraints(max_length=254), ONE_LINE, AfterValidator(_address), _EMAIL] | None = None
     first_name: LongLine | None = None
     last_name: LongLine | None = None
     locale: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)] | None
     ) = None
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    timezone: Annotated[str, AfterValidator(_zone), _ZONE] | None = None
     kind: Literal["user", "system"] = "user"
     roles: Annotated[tuple[ShortLine, ...], Field(max_length=MAX_ROLES)] = ()
 
@@ -75,6 +83,8 @@ class UserEntry(UserFields):
 
 class GroupFields(RequestModel):
     """A group as a tenant describes it; of which kind it is and its id are said elsewhere."""
+
+    model_config = example({"name": "Service desk", "company": "3"})
 
     name: Annotated[str, StringConstraints(max_length=255), ONE_LINE] = ""
     company: Id | None = None
@@ -90,6 +100,8 @@ class GroupKey(RequestModel):
 
 class GroupEntry(GroupFields, GroupKey):
     """A group with its kind and id. A company's company is itself, and need not be named."""
+
+    model_config = example({"kind": "team", "id": "23", "name": "Service desk", "company": "3"})
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +127,8 @@ class GroupEntry(GroupFields, GroupKey):
 class MemberFields(RequestModel):
     """How a user stands to a group."""
 
+    model_config = example({"status": "accepted"})
+
     status: MemberStatus = MemberStatus.ACCEPTED
 
 
@@ -128,6 +142,8 @@ class MemberKey(RequestModel):
 
 class MemberEntry(MemberFields, MemberKey):
     """A user's membership of a group."""
+
+    model_config = example({"kind": "team", "group": "23", "user": "ada", "status": "accepted"})
 
 
 class UserKey(RequestModel):

@@ -5,18 +5,23 @@ limits are those of the wire documentation; characters are Unicode code points.
 """
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     NaiveDatetime,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import core_schema
 
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
@@ -49,11 +54,50 @@ def _one_line(text: str) -> str:
     return text
 
 
-# Put behind the limits of length: in front of them pydantic would count in Python, and call characters items.
-STORABLE = AfterValidator(_storable)
-ONE_LINE = AfterValidator(_one_line)
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """What a text may hold: refused by a function that says why, described in JSON Schema by a pattern.
+
+    Stands behind the limits of length: in front of them pydantic would count in Python, and call characters items.
+    """
+
+    check: Callable[[str], str]
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """The rule as pydantic runs it."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The rule as a reader of the schema sees it; a pattern of the field's own says more and stays."""
+        return {"pattern": self.pattern, **handler(schema)}
+
+
+STORABLE = TextRule(_storable, r"^[^\x00]*$")
+ONE_LINE = TextRule(_one_line, r"^[^\x00-\x1f\x7f]*$")
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
+
+
+def _whole(value: object) -> object:
+    """JSON Schema counts 3.0 among the integers; pydantic by itself takes true and "3" for one too."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports only these
+    return value
+
+
+def _text(value: object) -> object:
+    """A time is a text here; pydantic by itself takes a number for seconds since 1970."""
+    if not isinstance(value, str):
+        raise ValueError("must be a text such as 2026-12-01T09:00:00Z")  # noqa: TRY004 - what pydantic reports
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
+"""A number and a time in a JSON body, which nothing else passes for; bools and floats are `Strict` for the same."""
 
 
 LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
@@ -64,6 +108,11 @@ class RequestModel(BaseModel):
     """A strict, frozen shape of the doors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+
+def example(*bodies: Mapping[str, Any]) -> ConfigDict:
+    """The configuration of a model whose schema shows these bodies; tests send each of them."""
+    return ConfigDict(json_schema_extra={"examples": [dict(body) for body in bodies]})
 
 
 class Item(RequestModel):

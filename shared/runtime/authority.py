@@ -13,7 +13,7 @@ from shared.runtime.problems import ProblemError
 FindKey = Callable[[str], Awaitable[StoredKey | None]]
 """The key that a presented text opens, or None."""
 
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="tk_…", scheme_name="API key")
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="tk_…", scheme_name="apiKey")
 
 
 def install(app: FastAPI, find: FindKey) -> None:

@@ -10,10 +10,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.contract import field_errors
 from shared.contract.messages import FieldError
 from shared.errors import TransientError
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _log = structlog.get_logger()
 
@@ -62,6 +65,15 @@ def answer(problem: ProblemError) -> JSONResponse:
     return JSONResponse(content, problem.status, headers, media_type="application/problem+json")
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods of a path (RFC 9110, 15.5.6), whichever routes answer them; the one that refused knows its own."""
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
 def install(app: FastAPI) -> None:
     """Make every error of an application an RFC 9457 answer."""
 
@@ -81,9 +93,12 @@ def install(app: FastAPI) -> None:
         return answer(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not valid; see errors", listed))
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
-        return answer(ProblemError(status, _DETAILS.get(status, str(error.detail))))
+        answered = answer(ProblemError(status, _DETAILS.get(status, str(error.detail))))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            answered.headers["Allow"] = ", ".join(_allowed(app, request))
+        return answered
 
     @app.exception_handler(Exception)
     async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:

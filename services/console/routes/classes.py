@@ -10,7 +10,7 @@ from services.console.shapes import JsonObject, LongLine, PathId, ShortLine
 from services.console.store import classes as store
 from services.console.store.classes import CommunicationClass
 from shared.contract import known_options
-from shared.contract.requests import RequestModel
+from shared.contract.requests import RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -26,6 +26,8 @@ def _known_options(options: dict[str, Any]) -> dict[str, Any]:
 
 class ClassFields(RequestModel):
     """A communication class as a tenant describes it."""
+
+    model_config = example({"name": "Enquiries", "options": {"email": "digest", "window_seconds": 900}})
 
     name: LongLine
     options: Annotated[JsonObject, AfterValidator(_known_options)] = Field(default_factory=dict)

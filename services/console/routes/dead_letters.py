@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, Field, Strict, StrictBool, TypeAdapter, model_validator
 
 from services.console import shapes
 from services.console.metrics import Metrics
@@ -16,7 +16,7 @@ from services.console.shapes import ShortLine
 from services.console.store import dead_letters as store
 from services.console.store.dead_letters import Chosen, DeadLetter, Waiting
 from shared.contract.outcomes import Reason
-from shared.contract.requests import RequestModel
+from shared.contract.requests import Moment, RequestModel, example
 from shared.postgres.pool import Pool, tenant_transaction
 from shared.runtime import pages
 from shared.runtime.authority import RedriveKey
@@ -30,11 +30,13 @@ _LAST: TypeAdapter[tuple[AwareDatetime, UUID]] = TypeAdapter(tuple[AwareDatetime
 class Redrive(RequestModel):
     """Which dead letters to re-drive, and how fast; exactly one of `ids`, `reason` and `since`."""
 
+    model_config = example({"reason": "destination_unavailable", "rate_per_second": 5, "dry_run": True})
+
     ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1_000)] | None = None
     reason: ShortLine | None = None
-    since: AwareDatetime | None = None
-    rate_per_second: Annotated[float, Field(gt=0, le=1_000)] = 10.0
-    dry_run: bool = False
+    since: Moment | None = None
+    rate_per_second: Annotated[float, Strict(), Field(gt=0, le=1_000)] = 10.0
+    dry_run: StrictBool = False
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:

@@ -16,7 +16,7 @@ from services.console.shapes import not_found, unprocessable
 from services.console.store import endpoints as store
 from services.console.store.endpoints import Endpoint, Wanted
 from shared.contract import ids
-from shared.contract.requests import ONE_LINE, Id, RequestModel
+from shared.contract.requests import ONE_LINE, Id, RequestModel, example
 from shared.destinations import ForbiddenDestinationError, Policy
 from shared.postgres.pool import Pool
 from shared.runtime import pages
@@ -28,6 +28,10 @@ _LAST: TypeAdapter[tuple[Id, UUID]] = TypeAdapter(tuple[Id, UUID])
 
 class EndpointFields(RequestModel):
     """An endpoint to be made."""
+
+    model_config = example(
+        {"recipient": "ada", "channel": "push", "kind": "webhook", "address": "https://hooks.example.com/ada"}
+    )
 
     recipient: Id
     channel: Literal["push"] = "push"

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from services.console.store import importances as store
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions
-from shared.contract.requests import RequestModel
+from shared.contract.requests import RequestModel, Whole, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -18,10 +18,12 @@ _LONGEST_RETENTION_DAYS = 3_650
 class ImportanceFields(RequestModel):
     """The options of an importance (C2), all of them."""
 
-    retention: Annotated[int, Field(ge=1, le=_LONGEST_RETENTION_DAYS, description="Days.")]
+    model_config = example({"retention": 7, "cssClass": "bg-danger", "sort": 1, "send": True})
+
+    retention: Annotated[Whole, Field(ge=1, le=_LONGEST_RETENTION_DAYS, description="Days.")]
     css_class: Annotated[str, StringConstraints(max_length=100, pattern=r"^[\w\- ]*$"), Field(alias="cssClass")]
-    sort: Annotated[int, Field(ge=-1_000, le=1_000)]
-    send: bool
+    sort: Annotated[Whole, Field(ge=-1_000, le=1_000)]
+    send: StrictBool
 
 
 class ImportanceAnswer(BaseModel):

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from services.console import shapes
 from services.console.shapes import LongLine, PathId, ShortLine, not_found
@@ -15,7 +15,7 @@ from services.console.store import keys as store
 from services.console.store.keys import Key, NewKey
 from shared import access
 from shared.access import Scope
-from shared.contract.requests import RequestModel
+from shared.contract.requests import Moment, RequestModel, Whole, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -37,18 +37,27 @@ def future(moment: datetime) -> datetime:
     return moment
 
 
+_SCOPE = Field(json_schema_extra={"pattern": rf"^({'|'.join(Scope)}|{Scope.PUBLISH}:[^\x00-\x1f\x7f]+)$"})
+
+
 class KeyFields(RequestModel):
     """A key to be made."""
 
+    model_config = example({"name": "billing", "scopes": ["publish:invoices", "trace"], "expires_at": None})
+
     name: LongLine
-    scopes: Annotated[tuple[Annotated[ShortLine, AfterValidator(_scope)], ...], Field(min_length=1, max_length=100)]
-    expires_at: Annotated[AwareDatetime, AfterValidator(future)] | None = None
+    scopes: Annotated[
+        tuple[Annotated[ShortLine, AfterValidator(_scope), _SCOPE], ...], Field(min_length=1, max_length=100)
+    ]
+    expires_at: Annotated[Moment, AfterValidator(future)] | None = None
 
 
 class Rotation(RequestModel):
     """How long the key before opens too."""
 
-    both_seconds: Annotated[int, Field(ge=0, le=30 * _DAY_SECONDS)] = _DAY_SECONDS
+    model_config = example({"both_seconds": 3600})
+
+    both_seconds: Annotated[Whole, Field(ge=0, le=30 * _DAY_SECONDS)] = _DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

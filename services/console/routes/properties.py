@@ -9,7 +9,7 @@ from services.console import shapes
 from services.console.shapes import JsonValue, PathId
 from services.console.store import properties as store
 from services.console.store.properties import Property
-from shared.contract.requests import RequestModel
+from shared.contract.requests import RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -23,6 +23,8 @@ def _given(value: Any) -> Any:
 
 class PropertyFields(RequestModel):
     """The value of a property."""
+
+    model_config = example({"value": True})
 
     value: Annotated[JsonValue, AfterValidator(_given)]
 

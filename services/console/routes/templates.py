@@ -14,7 +14,7 @@ from services.console.store import templates as store
 from services.console.store.templates import New, Template
 from shared.contract import template_params
 from shared.contract.messages import FieldError
-from shared.contract.requests import STORABLE, Id, RequestModel
+from shared.contract.requests import STORABLE, Id, RequestModel, Whole, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -35,15 +35,19 @@ ParamValue = Annotated[str, StringConstraints(max_length=500_000)]
 class TemplateFields(RequestModel):
     """A template as a tenant writes it."""
 
+    model_config = example({"html": "<p>Hello {{ userFirstName }}, {{ offer }}</p>"})
+
     html: Html
 
 
 class PreviewFields(RequestModel):
     """What to fill a template with; `html` in place of the stored one tries a text before it is put."""
 
+    model_config = example({"html": "<p>{{ offer }}</p>", "params": {"offer": "Soup"}, "recipient": "ada"})
+
     params: Annotated[dict[ParamName, ParamValue], Field(max_length=_MOST_PARAMS)] = Field(default_factory=dict)
     recipient: Id | None = None
-    version: Annotated[int, Field(ge=0)] | None = None
+    version: Annotated[Whole, Field(ge=0)] | None = None
     html: Html | None = None
 
 
