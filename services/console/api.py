@@ -12,6 +12,7 @@ from services.console.routes.directory_import import IMPORT_PATH, MAX_IMPORT_BYT
 from services.console.routes.endpoints import Endpoints
 from services.console.routes.groups import Groups
 from services.console.routes.importances import Importances
+from services.console.routes.jobs import Jobs
 from services.console.routes.keys import Keys
 from services.console.routes.properties import Properties
 from services.console.routes.sam import Sam
@@ -59,6 +60,7 @@ def build(parts: Parts) -> FastAPI:
         Sam(parts.pool, parts.secret),
         Schedules(parts.pool),
         Tags(parts.pool),
+        Jobs(),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),
         Bodies(parts.pool, LargeBodies(Room(ROOM_BYTES))),

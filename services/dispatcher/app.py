@@ -21,6 +21,9 @@ from services.dispatcher.intake import loop as intake
 from services.dispatcher.metrics import Metrics
 from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
+from services.dispatcher.runs.calling import Callers
+from services.dispatcher.runs.endings import Endings
+from services.dispatcher.runs.loop import Background
 from services.dispatcher.settings import Settings
 from services.dispatcher.sinks import mail, webhook
 from shared.clock import SystemClock
@@ -92,9 +95,19 @@ def _delivery_rules(settings: Settings, sink: ports.Sink) -> delivery.Rules:
     )
 
 
+async def script_loops(parts: Parts) -> Loops:
+    """Role `scripts`: scripts, jobs and completion mails, in the background."""
+    pool, owner = await parts.pool(Lane.BULK), f"{parts.instance}/scripts"
+    endings = Endings(pool, parts.producer, SystemClock())
+    background = Background(pool, endings, Callers(), parts.metrics, parts.settings, owner)
+    parts.start.health.live["scripts"] = background.stuck
+    return {"scripts": background.run}
+
+
 ROLES: dict[str, Assembly] = {
     **{f"intake.{lane}": partial(intake_loops, lane=lane) for lane in Lane},
     "fanout": fanout_loops,
+    "scripts": script_loops,
     **{
         f"{channel}.{lane}": partial(sink_loops, channel=channel, lane=lane)
         for channel in (Channel.PUSH, Channel.EMAIL)

@@ -7,6 +7,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.dispatcher.routing import Routed
+from services.dispatcher.runs.planning import RunKind
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Reason
 from shared.runtime import metrics
@@ -20,6 +21,10 @@ _DEAD_LETTER_REASONS = (
     Reason.AMBIGUOUS,
     Reason.ATTEMPTS_EXHAUSTED,
     Reason.DESTINATION_REFUSED,
+    Reason.SCRIPT_FAILED,
+    Reason.TIMEOUT,
+    Reason.FORBIDDEN,
+    Reason.LEASE_RAN_OUT,
 )
 
 
@@ -38,6 +43,13 @@ class Metrics:
         self.refused_outcomes = _by_way(
             registry, Counter, "tocsin_refused_outcomes_total", "Outcomes refused because their lease had run out."
         )
+        self.runs = Counter(
+            "tocsin_runs_total", "Scripts, jobs and looks for the end of a notification.", ["kind", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        for kind in RunKind:
+            for outcome in ("done", "again", "cancelled", "dead"):
+                self.runs.labels(kind, outcome)
         self.recipients = _by_lane(registry, "tocsin_recipients_total", "Recipients whose rows were written.")
 
     def count_routes(self, lane: Lane, batch: Iterable[Routed]) -> None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from shared import plugins
 from shared.contract import known_options
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions, Lane
 from shared.contract.messages import NEVER, Audience, NotificationAccepted
@@ -49,12 +50,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which channels were asked for, whether anything but the inbox is told, and when mail goes out."""
+    """Which channels were asked for, whether anything but the inbox is told, and when mail goes out.
+
+    `left_to_script`: mail is what the notification's own script makes of it, as nothing else is said about mail.
+    """
 
     channels: frozenset[Channel]
     send: bool
     email: EmailPlan
     window_seconds: int
+    left_to_script: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules,
         message.class_key,
         Lane.BULK if fans_out and message.lane is Lane.ROUTINE else message.lane,
         message.accepted_at,
-        policy_of(message.channels, options, send=importance.send, default_window_seconds=rules.default_window_seconds),
+        policy_of(
+            message.channels,
+            options,
+            send=importance.send,
+            default_window_seconds=rules.default_window_seconds,
+            script=message.script,
+        ),
         lifetime,
     )
     recipients = list(dict.fromkeys(message.recipients))
@@ -148,15 +159,20 @@ def overridden(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def policy_of(
-    channels: Iterable[Channel], options: Mapping[str, Any], *, send: bool, default_window_seconds: int
+    channels: Iterable[Channel], options: Mapping[str, Any], *, send: bool, default_window_seconds: int, script: str
 ) -> Policy:
-    """The policy that options name: `email` (immediate, digest, none; else digest) and `window_seconds`."""
+    """The policy that options name: `email` (immediate, digest, none) and `window_seconds`.
+
+    Without `email` mail is what the script makes of it: the default script is the digest (C9), another makes its own.
+    """
     asked = options.get("email")
-    email = _EMAIL_PLANS.get(asked, EmailPlan.DIGEST) if isinstance(asked, str) else EmailPlan.DIGEST
+    said = _EMAIL_PLANS.get(asked) if isinstance(asked, str) else None
+    is_default = script == plugins.DEFAULT_SCRIPT
+    email = said or (EmailPlan.DIGEST if is_default else EmailPlan.NONE)
     window = options.get("window_seconds")
     if not known_options.is_window(window):
         window = default_window_seconds
-    return Policy(frozenset(channels), send, email, window)
+    return Policy(frozenset(channels), send, email, window, left_to_script=said is None and not is_default)
 
 
 @lru_cache(maxsize=256)

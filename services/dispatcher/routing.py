@@ -96,7 +96,7 @@ def _why_no_email(profile: Profile, policy: Policy) -> Reason | None:
     if not policy.send:
         return Reason.SEND_NOT_SET
     if policy.email is EmailPlan.NONE:
-        return Reason.CLASS_SENDS_NO_EMAIL
+        return Reason.LEFT_TO_SCRIPT if policy.left_to_script else Reason.CLASS_SENDS_NO_EMAIL
     if not profile.has_address:
         return Reason.SYSTEM_USER if profile.is_system else Reason.NO_ADDRESS
     return None

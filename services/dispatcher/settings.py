@@ -69,6 +69,18 @@ class DeliverySettings(LeaseSettings):
         return self
 
 
+class ScriptSettings(BaseSettings):
+    """How scripts and jobs are run in the background."""
+
+    model_config = BaseServiceSettings.model_config
+
+    scripts_at_once: int = Field(8, ge=1, description="Scripts, jobs and completions worked on at a time.")
+    scripts_poll_seconds: float = Field(0.5, gt=0, description="Wait before looking for due scripts again.")
+    script_seconds: float = Field(60.0, gt=0, description="How long a script or job may take.")
+    script_attempts: int = Field(5, ge=1, description="Attempts at a script or job before it becomes a dead letter.")
+    script_retry_seconds: float = Field(5.0, gt=0, description="Wait after a script's first failure; then it doubles.")
+
+
 class WebhookSettings(DestinationSettings):
     """How push endpoints are reached."""
 
@@ -117,6 +129,7 @@ class Settings(
     IntakeSettings,
     FanoutSettings,
     DeliverySettings,
+    ScriptSettings,
     WebhookSettings,
     SmtpSettings,
 ):

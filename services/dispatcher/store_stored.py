@@ -32,7 +32,7 @@ class Stored:
 
 _ALIVE = """
 SELECT notifications.tenant, id, expires_on, importance, class_key, options, channels, lane, accepted_at, expires_at,
-  remove_after, recipient_count, importances.send,
+  remove_after, recipient_count, script, importances.send,
   EXISTS (SELECT FROM fanouts WHERE fanouts.notification_id = notifications.id) AS fans_out
 FROM notifications LEFT JOIN importances
   ON importances.tenant = notifications.tenant AND importances.name = notifications.importance
@@ -56,6 +56,7 @@ def _stored(row: asyncpg.Record, default_window_seconds: int) -> Stored:
             row["options"],
             send=STANDARD_OPTIONS[importance].send if row["send"] is None else row["send"],
             default_window_seconds=default_window_seconds,
+            script=row["script"],
         ),
         Lifetime(row["expires_on"], row["expires_at"], row["remove_after"]),
     )  # fmt: skip

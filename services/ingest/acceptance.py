@@ -211,5 +211,4 @@ def _moved(errors: Sequence[FieldError], at: str) -> Sequence[FieldError]:
 
 
 def _refused(errors: Sequence[FieldError]) -> Refused:
-    reason = Reason.UNSUPPORTED if all(error.code == "unsupported" for error in errors) else Reason.INVALID
-    return Refused(reason, field_errors.limited(errors))
+    return Refused(Reason.INVALID, field_errors.limited(errors))

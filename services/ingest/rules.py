@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.ingest import documents, local_times
+from shared import plugins
 from shared.contract import known_options
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
@@ -64,13 +65,14 @@ def _reaches_somebody(request: NotificationRequest) -> Iterator[FieldError]:
         yield _error("/recipients", "missing", "name at least one recipient, or an audience")
 
 
-def _within_this_release(request: NotificationRequest) -> Iterator[FieldError]:
-    if request.script != "default":
-        yield _error("/script", "unsupported", "this release has one script, `default`; leave the field out")
-    if request.schedule is not None and request.schedule.job is not None:
-        yield _error("/schedule/job", "unsupported", "jobs are not supported by this release; leave the field out")
-    if request.completion_email:
-        yield _error("/completion_email", "unsupported", "is not supported by this release; leave the field out")
+def _script_and_job_are_known(request: NotificationRequest) -> Iterator[FieldError]:
+    if request.script != plugins.DEFAULT_SCRIPT and request.script not in plugins.names(plugins.Kind.SCRIPT):
+        detail = "there is no such script here; install the package that offers it, or leave the field out"
+        yield _error("/script", "unknown_script", detail)
+    job = request.schedule.job if request.schedule else None
+    if job is not None and job not in plugins.names(plugins.Kind.JOB):
+        detail = "there is no such job here; install the package that offers it, or leave the field out"
+        yield _error("/schedule/job", "unknown_job", detail)
 
 
 def _options_are_small(request: NotificationRequest) -> Iterator[FieldError]:
@@ -93,7 +95,7 @@ def _links_are_safe(request: NotificationRequest) -> Iterator[FieldError]:
 
 _RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
     _reaches_somebody,
-    _within_this_release,
+    _script_and_job_are_known,
     _options_are_small,
     _known_options_mean_something,
     _links_are_safe,

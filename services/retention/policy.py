@@ -19,6 +19,9 @@ FANOUT_KEPT = timedelta(days=1)
 WINDOW_KEPT = timedelta(days=8)
 """How late a window may be: its items are gone by then, and so is the window."""
 
+RUN_KEPT = timedelta(days=7)
+"""How long a script's run stays after its end: as long as its dead letter, which may make it due again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
@@ -28,11 +31,12 @@ class Cutoffs:
     today: date
     fanouts_before: datetime
     windows_before: datetime
+    runs_before: datetime
 
 
 def cutoffs(now: datetime) -> Cutoffs:
     """What is old at a moment (aware)."""
-    return Cutoffs(now, now.astimezone(UTC).date(), now - FANOUT_KEPT, now - WINDOW_KEPT)
+    return Cutoffs(now, now.astimezone(UTC).date(), now - FANOUT_KEPT, now - WINDOW_KEPT, now - RUN_KEPT)
 
 
 def days_needed(today: date, days_ahead: int) -> list[date]:

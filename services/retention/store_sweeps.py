@@ -17,6 +17,7 @@ class Swept(StrEnum):
     IDENTITIES = "identities"
     SCHEDULES = "schedules"
     BODIES = "bodies"
+    RUNS = "runs"
 
 
 _FANOUTS = """
@@ -41,6 +42,10 @@ DELETE FROM schedules WHERE id IN (
 _BODIES = """
 DELETE FROM bodies WHERE (tenant, hash) IN (
   SELECT tenant, hash FROM bodies WHERE keep_until < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
+_RUNS = """
+DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -70,3 +75,5 @@ def _statement(swept: Swept, old: Cutoffs) -> tuple[str, tuple[Any, ...]]:
             return _SCHEDULES, (old.now,)
         case Swept.BODIES:
             return _BODIES, (old.now,)
+        case Swept.RUNS:
+            return _RUNS, (old.runs_before,)

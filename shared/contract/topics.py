@@ -66,7 +66,7 @@ def deliveries(channel: Channel, lane: Lane) -> str:
 
 
 TOPICS: tuple[Topic, ...] = (
-    Topic(REQUESTS, None, "any", ("upstream",), ("ingest",)),
+    Topic(REQUESTS, None, "any", ("upstream", "dispatcher"), ("ingest",)),
     Topic(REJECTED, messages.RequestRejected, "the record's", ("ingest", "dispatcher"), ("others",)),
     *(
         Topic(

@@ -10,7 +10,7 @@ from tests.support.manifests import Resource, container, of_kind, rendered, serv
 
 HTTP_SERVICES = ("ingest", "inbox", "console")
 SINKS = [f"{channel}.{lane}" for channel in ("push", "email") for lane in Lane]
-WORKERS = [*(f"intake.{lane}" for lane in Lane), "fanout"]
+WORKERS = [*(f"intake.{lane}" for lane in Lane), "fanout", "scripts"]
 GRACE_SECONDS = {
     "ingest": 45,
     "inbox": 45,

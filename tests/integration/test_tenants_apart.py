@@ -63,6 +63,8 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "sam_company_keys": {"id": f"company-{tenant}", "company": "3", "hmac": tenant.encode()},
         "sam_tokens": {"id": f"token-{tenant}", "user_id": "ada", "hmac": b"x"},
         "tags": {"id": 1, "name": "Spring"},
+        "runs": {"id": uuid.uuid4(), "kind": "script", "name": "s", "notification_id": made["id"], "expires_on": day,
+                 "due_at": NOW, "created_at": NOW},
         "bodies": {"hash": b"h", "content": b"c", "keep_until": NOW + timedelta(days=1)},
     }  # fmt: skip
     for table, values in others.items():
@@ -108,7 +110,7 @@ TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
     "bodies", "templates", "groups", "group_members", "directory_versions",
-    "sam_company_keys", "sam_tokens", "tags",
+    "sam_company_keys", "sam_tokens", "tags", "runs",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -64,22 +64,28 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(
-    name: str, settings: Mapping[str, str], output: IO[bytes] | None = None, folder: pathlib.Path = ROOT
+    name: str,
+    settings: Mapping[str, str],
+    output: IO[bytes] | None = None,
+    folder: pathlib.Path = ROOT,
+    arguments: Sequence[str] = (),
+    path: Sequence[str] = (),
 ) -> AsyncIterator[Service]:
     """`python -m services.<name>` with `TOCSIN_<SETTING>`s, writing to `output`; killed at the end if still there.
 
-    `folder` is where it works and keeps temporary files, if it has any.
+    `folder` is where it works and keeps temporary files, if it has any; `path` are folders of packages that are
+    installed beside the project's own.
     """
     ops, http = free_port(), free_port()
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *path]),
         **({} if folder is ROOT else {"TMPDIR": str(folder)}),
         "TOCSIN_OPS_PORT": str(ops),
         "TOCSIN_HTTP_PORT": str(http),
         **{f"TOCSIN_{setting.upper()}": value for setting, value in settings.items()},
     }
-    command = [sys.executable, "-m", f"services.{name}"]
+    command = [sys.executable, "-m", f"services.{name}", *arguments]
     process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=folder, stdout=output)
     try:
         yield Service(process, f"http://127.0.0.1:{ops}", f"http://127.0.0.1:{http}")

@@ -10,6 +10,7 @@ from services.dispatcher import app
     [
         pytest.param([], list(app.ROLES), id="none asked means all"),
         pytest.param(["fanout"], ["fanout"], id="one role"),
+        pytest.param(["scripts"], ["scripts"], id="scripts"),
         pytest.param(["intake"], ["intake.urgent", "intake.routine", "intake.bulk"], id="a family"),
         pytest.param(["push.bulk", "push.urgent", "push.bulk"], ["push.urgent", "push.bulk"], id="each once"),
     ],

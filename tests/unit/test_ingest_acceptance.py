@@ -12,7 +12,7 @@ from shared.contract import field_errors
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Lane
 from shared.contract.messages import Audience
-from shared.contract.outcomes import Channel, Door, Reason
+from shared.contract.outcomes import Channel, Door
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 LATER = (NOW + timedelta(days=1)).isoformat()
@@ -107,8 +107,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
             {("/audience/ids", "too_long")},
             id="10,001 groups",
         ),
-        pytest.param(body(script="mine"), {("/script", "unsupported")}, id="script"),
-        pytest.param(body(completion_email=True), {("/completion_email", "unsupported")}, id="completion email"),
+        pytest.param(body(script="mine"), {("/script", "unknown_script")}, id="script"),
         pytest.param(body(idempotency_key=""), {("/idempotency_key", "string_too_short")}, id="empty key"),
         pytest.param(body(idempotency_key="k" * 256), {("/idempotency_key", "string_too_long")}, id="long key"),
         pytest.param(
@@ -124,7 +123,8 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         ),
         pytest.param(
             body(action_url="x", script="mine", recipients=[], expires_at="2020-01-01T00:00:00Z"),
-            {("/action_url", "url"), ("/script", "unsupported"), ("/recipients", "missing"), ("/expires_at", "past")},
+            {("/action_url", "url"), ("/script", "unknown_script"), ("/recipients", "missing"),
+             ("/expires_at", "past")},
             id="rules beside rules",
         ),
     ],
@@ -147,7 +147,7 @@ def test_what_cannot_be_is_refused_with_every_error(asked_body: Any, expected: s
         pytest.param({"local": "2126-12-01T09:00:00", "timezone": "UTC"}, {("/schedule/local", "too_far")},
                      id="in a hundred years"),
         pytest.param({"local": "2026-12-01T09:00:00", "timezone": "UTC", "job": "weekly"},
-                     {("/schedule/job", "unsupported")}, id="job"),
+                     {("/schedule/job", "unknown_job")}, id="job"),
     ],
 )  # fmt: skip
 def test_a_schedule_names_one_time_to_come(schedule: dict[str, str], expected: set[tuple[str, str]]) -> None:
@@ -181,13 +181,6 @@ def test_what_expires_before_it_is_due_is_refused() -> None:
 )
 def test_what_is_within_the_limits_is_valid(fields: dict[str, Any]) -> None:
     assert valid(body(**fields)).late == ()
-
-
-def test_only_the_unsupported_is_counted_as_such() -> None:
-    unsupported, invalid = examine(body(script="mine")), examine(body(script="mine", name=5))
-    assert isinstance(unsupported, Refused)
-    assert isinstance(invalid, Refused)
-    assert (unsupported.reason, invalid.reason) == (Reason.UNSUPPORTED, Reason.INVALID)
 
 
 def test_more_than_a_hundred_errors_are_counted_not_listed() -> None:

@@ -160,12 +160,24 @@ WHERE d.tenant = $1 AND d.id = again.id AND d.expires_on = again.expires_on AND 
 """
 
 
+# A script's run has its letter under its own id; its attempts begin again.
+_REOPEN_RUNS = """
+UPDATE runs r
+SET state = 'waiting', reason = $4, ended_at = NULL, due_at = db_now() + make_interval(secs => again.wait_seconds),
+  attempt = 1
+FROM unnest($2::uuid[], $3::float8[]) AS again (id, wait_seconds)
+WHERE r.tenant = $1 AND r.id = again.id AND r.state = 'dead'
+"""
+
+
 async def reopen(connection: Connection, tenant: str, letters: Sequence[tuple[Waiting, float]]) -> None:
-    """Make another attempt of dead deliveries due, each after its own wait in seconds."""
+    """Make dead deliveries and scripts due again, each after its own wait in seconds."""
     if letters:
         ids = [letter.delivery_id for letter, _ in letters]
         days = [letter.expires_on for letter, _ in letters]
-        await connection.execute(_REOPEN, tenant, ids, days, [wait for _, wait in letters], Reason.REDRIVEN.value)
+        waits = [wait for _, wait in letters]
+        await connection.execute(_REOPEN, tenant, ids, days, waits, Reason.REDRIVEN.value)
+        await connection.execute(_REOPEN_RUNS, tenant, ids, waits, Reason.REDRIVEN.value)
 
 
 _PRODUCE = """

@@ -11,6 +11,8 @@ from services.dispatcher.intake import resolving, store
 from services.dispatcher.intake.batches import Accepted, Portion
 from services.dispatcher.policy import Plan, Rules
 from services.dispatcher.routing import Routed
+from services.dispatcher.runs import planning
+from services.dispatcher.runs import store as runs
 from services.dispatcher.stages import Arrival, Dropped
 from services.dispatcher.store_stored import Stored
 from shared.contract.outcomes import Reason
@@ -100,6 +102,7 @@ async def _written(
     await store.insert_notifications(connection, [*plans, *expired], now)
     await store_rows.insert_timeline(connection, _moments(plans, expired, now))
     await store.insert_fanouts(connection, [plan for plan in plans if plan.fans_out], now)
+    await runs.insert(connection, [run for plan in plans for run in planning.runs_of(plan, now)])
     return routed, await store_rows.write(connection, routed, now)
 
 

@@ -1,0 +1,188 @@
+"""The role `scripts`: runs that are due are leased, a few at a time, worked off, and ended."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+import structlog
+
+from services.dispatcher.metrics import Metrics
+from services.dispatcher.runs import completion, completion_store, store, subjects
+from services.dispatcher.runs.calling import Callers, Raised, Stopped, TimeUp
+from services.dispatcher.runs.endings import Endings
+from services.dispatcher.runs.planning import Run, RunKind
+from services.dispatcher.runs.subjects import Subject
+from services.dispatcher.settings import Settings
+from shared import plugins
+from shared.contract.outcomes import Reason
+from shared.errors import TransientError
+from shared.failpoint import failpoint
+from shared.plugins import Function
+from shared.postgres import pool as postgres
+from shared.retry import Backoff
+from shared.runtime import lifecycle
+from shared.scripts import Call
+
+_log = structlog.get_logger()
+
+_LEASE_MARGIN_SECONDS = 30.0
+"""A lease outlasts the time limit by what reading before and committing after may take."""
+
+_SWEEP_SECONDS = 5.0
+_AWAY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What the role works with; `owner` is the name on its leases."""
+
+    pool: postgres.Pool
+    endings: Endings
+    callers: Callers
+    metrics: Metrics
+    settings: Settings
+    owner: str
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work off what is due until `stop`; scripts that still run then are left, and called again later."""
+        if not await self._reopened(stop):
+            return
+        room = asyncio.Semaphore(self.settings.scripts_at_once)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep(stop), name="runs that ran out")
+            said = ""
+            while not stop.is_set():
+                await room.acquire()
+                try:
+                    run = None if stop.is_set() else await self._leased()
+                    said = ""
+                except TransientError as error:
+                    run, said = None, self._waits(error, said)
+                if run is None:
+                    room.release()
+                    await lifecycle.pause(stop, self.settings.scripts_poll_seconds)
+                else:
+                    group.create_task(self._work(run, room, stop), name=f"run {run.id}")
+
+    async def stuck(self) -> str | None:
+        """A liveness check: a sentence when scripts that do not return hold every place; only a restart helps."""
+        overdue = self.callers.overdue()
+        return f"{overdue} scripts do not return" if overdue >= self.settings.scripts_at_once else None
+
+    async def _reopened(self, stop: asyncio.Event) -> bool:
+        """Take up what this process held when it died, before it holds anything new; False when stopped before."""
+        while not stop.is_set():
+            if await self._reopen(self.owner):
+                return True
+            await lifecycle.pause(stop, _AWAY_SECONDS)
+        return False
+
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._reopen(None)
+            await lifecycle.pause(stop, _SWEEP_SECONDS)
+
+    async def _reopen(self, owner: str | None) -> bool:
+        """Make due again what was leased too long, or by `owner`; False while PostgreSQL is away."""
+        try:
+            async with postgres.transaction(self.pool) as connection:
+                reopened = await store.reopen(connection, owner)
+        except TransientError:
+            return False
+        if reopened:
+            _log.warning("runs_reopened", count=reopened)
+        return True
+
+    async def _leased(self) -> Run | None:
+        if self.callers.overdue() >= self.settings.scripts_at_once:
+            return None
+        seconds = self.settings.script_seconds + _LEASE_MARGIN_SECONDS
+        async with postgres.transaction(self.pool) as connection:
+            leased = await store.lease(connection, 1, self.owner, seconds)
+        failpoint("dispatcher.runs.after_lease")
+        return leased[0] if leased else None
+
+    async def _work(self, run: Run, room: asyncio.Semaphore, stop: asyncio.Event) -> None:
+        try:
+            outcome = await (self._looked(run) if run.kind is RunKind.COMPLETION else self._called(run, stop))
+            self.metrics.runs.labels(run.kind, outcome).inc()
+        except TransientError as error:  # the run stays leased, and is due again when that has run out
+            _log.warning("run_not_ended", run=str(run.id), kind=run.kind, reason=error.reason, error=str(error))
+        finally:
+            room.release()
+
+    async def _looked(self, run: Run) -> str:
+        """Whether a notification has ended; if not, look again later."""
+        async with postgres.transaction(self.pool) as connection:
+            standing = await completion_store.standing(connection, run)
+            if standing is not None and standing.has_ended:
+                failures = await completion_store.failures(connection, run)
+                admins = await completion_store.admins(connection, run.tenant)
+        if standing is None:
+            await self.endings.nothing_to_do(run, Reason.EXPIRED)
+            return "cancelled"
+        if not standing.has_ended:
+            await self.endings.again(run, None, completion.next_look_seconds(run.age_seconds))
+            return "again"
+        await self.endings.reported(run, completion.report(standing, failures, admins) if admins else None)
+        _log.info("notification_ended", notification_id=str(run.notification_id), admins=len(admins))
+        return "done"
+
+    async def _called(self, run: Run, stop: asyncio.Event) -> str:
+        """Call a script or job once, and end its run or make it due again."""
+        async with postgres.transaction(self.pool) as connection:
+            subject = await subjects.of_run(connection, run)
+        ended = Reason.EXPIRED if subject is None else subject.ended
+        if subject is None or ended is not None:
+            await self.endings.nothing_to_do(run, ended or Reason.EXPIRED)
+            return "cancelled"
+        if run.attempt > self.settings.script_attempts:
+            return await self._dead(run, Reason.LEASE_RAN_OUT, "its process ended or froze in every attempt")
+        if subject.is_owner_gone:
+            return await self._dead(run, Reason.FORBIDDEN, f"the key {subject.notification.owner} is no longer valid")
+        try:
+            function = await asyncio.to_thread(plugins.loaded, plugins.Kind(run.kind), run.name)
+        except Exception as error:  # noqa: BLE001 - whatever importing a plug-in raises is its failure, not ours
+            return await self._failed(run, Reason.SCRIPT_FAILED, f"{type(error).__name__}: {error}")
+        return await self._ended(run, subject, function, stop)
+
+    async def _ended(self, run: Run, subject: Subject, function: Function, stop: asyncio.Event) -> str:
+        call = Call(
+            str(run.id), run.attempt, run.name, subject.notification, subject.recipient, subject.due,
+            subject.authority.allows,
+        )  # fmt: skip
+        ending = await self.callers.call(function, call, self.settings.script_seconds, stop)
+        failpoint("dispatcher.runs.after_call")
+        match ending:
+            case None:
+                await self.endings.done(run, call)
+                return "done"
+            case Stopped():
+                await self.endings.again(run, Reason.HANDED_BACK, 0.0)
+                return "again"
+            case TimeUp():
+                said = f"it did not return within {self.settings.script_seconds:g} s"
+                return await self._failed(run, Reason.TIMEOUT, said)
+            case Raised(said, True):
+                return await self._dead(run, Reason.FORBIDDEN, said)
+            case Raised(said, _):
+                return await self._failed(run, Reason.SCRIPT_FAILED, said)
+
+    async def _failed(self, run: Run, reason: Reason, detail: str) -> str:
+        if run.attempt >= self.settings.script_attempts:
+            return await self._dead(run, reason, detail)
+        backoff = Backoff(self.settings.script_retry_seconds, self.settings.retry_longest_seconds)
+        wait = backoff.delay_seconds(run.attempt, random.random())  # noqa: S311 - jitter is no secret
+        await self.endings.again(run, reason, wait, is_attempt=True)
+        return "again"
+
+    async def _dead(self, run: Run, reason: Reason, detail: str) -> str:
+        await self.endings.dead(run, reason, detail)
+        self.metrics.dead_letters.labels(reason).inc()
+        _log.warning("run_dead", run=str(run.id), kind=run.kind, name=run.name, reason=reason)
+        return "dead"
+
+    def _waits(self, error: TransientError, said: str) -> str:
+        if str(error) != said:
+            _log.warning("runs_wait", reason=error.reason, error=str(error))
+        return str(error)
