@@ -8,25 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.access import Scope
-from tests.support import api, consoles
+from tests.support import api
 from tests.support.api import Answer
-from tests.support.consoles import Console, Site
+from tests.support.consoles import Console
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(site: Site) -> Console:
-    return await consoles.of_new_tenant(site)
 
 
 def codes(answer: Answer) -> list[tuple[str, str]]:

@@ -1,10 +1,9 @@
 """Groups and members over the console's API and from files."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.access import Scope
 from tests.support import api, consoles, directory
@@ -14,17 +13,6 @@ from tests.support.consoles import Console, Site
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IMPORT = "/v1/directory/import"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(site: Site) -> Console:
-    return await consoles.of_new_tenant(site)
 
 
 async def imported(console: Console, of: str, text: str, content_type: str = "application/x-ndjson") -> Any:

@@ -1,28 +1,15 @@
 """Credentials of the sendNotification dialect and campaign tags, over real HTTP and PostgreSQL."""
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 
 from shared import access, sam_access
 from tests.support import api, consoles
 from tests.support.consoles import Console, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(site: Site) -> Console:
-    return await consoles.of_new_tenant(site)
 
 
 async def test_a_company_key_is_a_uuid_shown_once_and_revoked_at_once(console: Console) -> None:

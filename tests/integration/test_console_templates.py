@@ -1,10 +1,8 @@
 """Templates over the console: versions, what they need, previews, and what they are refused for."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.postgres import templates
 from tests.support import consoles
@@ -14,17 +12,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHIPPED = "Client.Generic.HTMLBody.Mandrill.html"
 ORDER = "/v1/templates/order.html"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(site: Site) -> Console:
-    return await consoles.of_new_tenant(site)
 
 
 async def put(console: Console, html: str, path: str = ORDER) -> Any:

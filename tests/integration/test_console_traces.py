@@ -1,30 +1,17 @@
 """Traces explain every delivery: made, skipped, still to come, or why the notification is not there any more."""
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from tests.support import consoles, rows
-from tests.support.consoles import Console, Site
+from tests.support import rows
+from tests.support.consoles import Console
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOW = datetime.now(UTC)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with consoles.running(postgres_server, tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(site: Site) -> Console:
-    return await consoles.of_new_tenant(site)
 
 
 async def trace(console: Console, notification: uuid.UUID, query: str = "") -> Any:
