@@ -3,12 +3,11 @@
 `python -m deploy.architecture [--check]`.
 """
 
-import argparse
 import pathlib
 import sys
 from collections.abc import Sequence
 
-from deploy import drawing
+from deploy import drawing, generated
 from shared.contract.topics import TOPICS, Topic
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
@@ -54,19 +53,5 @@ def kept(topic: Topic) -> str:
     return f"the last of each key, {age}" if topic.compacted else age
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the drawing and the table, or with `--check` only name what is behind."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.architecture", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a file is not current")
-    if parser.parse_args(arguments).check:
-        behind = [path.name for path, text in files().items() if not path.is_file() or path.read_text() != text]
-        if behind:
-            print(f"docs: not current, run `make generate`: {', '.join(behind)}", file=sys.stderr)
-        return 1 if behind else 0
-    for path, text in files().items():
-        path.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.command("python -m deploy.architecture", files))

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from deploy import architecture, drawing
+from deploy import architecture, drawing, generated
 from shared.contract.topics import TOPICS, Topic
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -16,8 +16,7 @@ def words(picture: str) -> list[str]:
 
 
 def test_the_committed_picture_and_table_are_current() -> None:
-    behind = [path.name for path, text in architecture.files().items() if path.read_text() != text]
-    assert behind == [], "run `make generate`"
+    assert generated.stale(architecture.files) == [], "run `make generate`"
 
 
 def test_topics_that_differ_only_by_lane_and_channel_are_one_row() -> None:
