@@ -141,8 +141,9 @@ async def test_redriving_is_spread_by_its_rate(console: Console) -> None:
     body = {"since": (NOW - timedelta(minutes=5)).isoformat(), "rate_per_second": 0.5}
     answer = (await console.ask("POST", "/v1/dead-letters/redrive", json=body)).json
     assert (answer["redriven"], answer["seconds"]) == (5, 10.0)
+    now = await console.owner.fetchval("SELECT now()")
     waits = [wait for _, wait in await outbox_of(console, topics.SCHEDULED, value)]
-    waits += [(row["due_at"] - NOW).total_seconds() for row in [await state_of(console, one) for one in dead]]
+    waits += [(row["due_at"] - now).total_seconds() for row in [await state_of(console, one) for one in dead]]
     steps = sorted(waits)
     assert all(later - sooner > 0.5 for sooner, later in itertools.pairwise(steps))
 
