@@ -100,7 +100,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
             id="misspelt audience",
         ),
         pytest.param(
-            body(audience={"kind": "team", "company": "3", "ids": "23"}), {("/audience/ids", "tuple_type")}, id="one id"
+            body(audience={"kind": "team", "company": "3", "ids": "23"}), {("/audience/ids", "array_type")}, id="one id"
         ),
         pytest.param(
             body(audience={"kind": "team", "company": "3", "ids": ["x"] * 10_001}),
