@@ -40,7 +40,12 @@ def found(resource: T | None, what: str) -> T:
 
 def last_id(cursor: pages.Cursor) -> str | None:
     """The last id of the page before, in a list ordered by one id; None at the first page, 422 if it is none."""
-    last = pages.decoded(cursor, _LAST_ID)
+    return last_of(cursor, _LAST_ID)
+
+
+def last_of(cursor: pages.Cursor, shape: TypeAdapter[tuple[T]]) -> T | None:
+    """The same of a list that is ordered by one value of another shape."""
+    last = pages.decoded(cursor, shape)
     return None if last is None else last[0]
 
 

@@ -41,8 +41,7 @@ class Schedules:
         limit: pages.Limit = 50,
     ) -> pages.Page[Schedule]:
         """Schedules in the order of their ids."""
-        last = pages.decoded(cursor, _LAST)
-        found = await store.after(self._pool, key.tenant, state, last[0] if last else None, limit + 1)
+        found = await store.after(self._pool, key.tenant, state, shapes.last_of(cursor, _LAST), limit + 1)
         return pages.page(found, limit, lambda schedule: [schedule.id])
 
     async def one(self, key: AdminKey, schedule: ScheduleId) -> Schedule:

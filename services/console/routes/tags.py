@@ -44,8 +44,7 @@ class Tags:
 
     async def all(self, key: AdminKey, cursor: pages.Cursor = None, limit: pages.Limit = 50) -> pages.Page[Tag]:
         """Tags in the order of their ids."""
-        last = pages.decoded(cursor, _LAST)
-        found = await store.after(self._pool, key.tenant, last[0] if last else None, limit + 1)
+        found = await store.after(self._pool, key.tenant, shapes.last_of(cursor, _LAST), limit + 1)
         return pages.page(found, limit, lambda tag: [tag.id])
 
     async def one(self, key: AdminKey, tag: TagId) -> Tag:
