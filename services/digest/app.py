@@ -23,7 +23,7 @@ async def run(settings: Settings) -> None:
     """
     async with startup.starting(settings) as start:
         pool = await checked_pool(start, settings, "tocsin-digest")
-        producer = await start.entered(lambda: open_producer(settings), "Kafka")
+        producer = await start.client(lambda: open_producer(settings), "Kafka")
         flush = Flush(pool, producer, Metrics(start.registry))
         stream = Stream(settings, Timers(flush, SystemClock(), settings.flush_batch))
         overdue = Overdue(settings, flush)

@@ -52,7 +52,7 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
 
 async def fanout_loops(parts: Parts) -> Loops:
     """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk."""
-    lag = await parts.start.entered(lambda: open_lag_reader(parts.settings), "lag reader")
+    lag = await parts.start.client(lambda: open_lag_reader(parts.settings), "lag reader")
     loops: dict[str, lifecycle.Loop] = {}
     for lane in (Lane.URGENT, Lane.BULK):
         backlog = Backlog(lag, lane, parts.settings.fanout_most_waiting)
@@ -142,7 +142,7 @@ async def run(settings: Settings, roles: Sequence[str]) -> None:
         TimeoutError: the loops did not end within `drain_seconds`.
     """
     async with startup.starting(settings) as start:
-        producer = await start.entered(lambda: open_producer(settings), "Kafka")
+        producer = await start.client(lambda: open_producer(settings), "Kafka")
         instance = lifecycle.instance_name(settings.instance)
         parts = Parts(settings, instance, Metrics(start.registry), producer, start)
         loops: dict[str, lifecycle.Loop] = {}

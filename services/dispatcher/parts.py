@@ -37,7 +37,7 @@ class Parts:
 
     async def consumer(self, group: str, topic: str, max_records: int) -> Consumer:
         """A member of a group on one topic; a partition that stalls fails the process's liveness."""
-        consumer = await self.start.entered(
+        consumer = await self.start.client(
             lambda: open_consumer(self.settings, group, [topic], max_records), f"consumer.{group}"
         )
 

@@ -21,6 +21,6 @@ async def run(settings: Settings) -> None:
     """
     async with startup.starting(settings) as start:
         pool = await checked_pool(start, settings, "tocsin-retention")
-        producer = await start.entered(lambda: open_producer(settings), "Kafka")
+        producer = await start.client(lambda: open_producer(settings), "Kafka")
         loops = Loops(Sweep(settings, Store(pool), producer, Metrics(start.registry)))
         await start.run({"lead": loops.lead, "measure": loops.measure})

@@ -49,9 +49,9 @@ async def run(settings: Settings) -> None:
 async def _opened(start: Start, settings: Settings) -> Parts:
     """Everything the loops need, once it answers."""
     pool = await checked_pool(start, settings, "tocsin-scheduler")
-    producer = await start.entered(lambda: open_producer(settings), "Kafka")
-    lag = await start.entered(lambda: open_lag_reader(settings), "Kafka")
-    consumer = await start.entered(
+    producer = await start.client(lambda: open_producer(settings), "Kafka")
+    lag = await start.client(lambda: open_lag_reader(settings), "Kafka")
+    consumer = await start.client(
         lambda: open_consumer(settings, GROUP, [topics.SCHEDULED], settings.release_batch), "Kafka"
     )
     return Parts(pool, producer, lag, consumer)

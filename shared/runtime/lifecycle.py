@@ -7,12 +7,14 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A loop of a service: runs until the event is set, then finishes what is in flight and returns."""
@@ -88,6 +90,34 @@ async def bounded(closing: Callable[[], Coroutine[Any, Any, None]], seconds: flo
             await asyncio.wait_for(closing(), seconds)
         except TimeoutError:
             _log.warning("close_timed_out", what=what, seconds=seconds)
+
+
+class Together:
+    """Context managers that are left side by side: each may take its whole bound, all of them no longer than one."""
+
+    def __init__(self) -> None:
+        self._entered: list[contextlib.AsyncExitStack] = []
+
+    def __len__(self) -> int:
+        return len(self._entered)
+
+    async def enter(self, manager: contextlib.AbstractAsyncContextManager[T]) -> T:
+        """Enter a context manager; left by `leave`."""
+        stack = contextlib.AsyncExitStack()
+        value = await stack.enter_async_context(manager)
+        self._entered.append(stack)
+        return value
+
+    async def leave(self) -> None:
+        """Leave all of them.
+
+        Raises:
+            ExceptionGroup: some could not be left; the others were all the same.
+        """
+        ended = await asyncio.gather(*(stack.aclose() for stack in self._entered), return_exceptions=True)
+        failures = [each for each in ended if isinstance(each, Exception)]
+        if failures:
+            raise ExceptionGroup("parts that could not be closed", failures)
 
 
 def instance_name(configured: str) -> str:
