@@ -54,7 +54,8 @@ class Endings:
         its end too, and tells the same.
         """
         told = 0
-        async with postgres.transaction(self.store.pool) as connection:
+        # However many they are: each batch has the bounds of its statements and of Kafka.
+        async with postgres.transaction(self.store.pool, within_seconds=None) as connection:
             async for planned in read(connection):
                 meant = list(policy.never_begun(planned))
                 begun = await store_planned.begun(connection, day, [each.id for each in meant])

@@ -112,7 +112,7 @@ class Sweep:
         await endings.expired([expired for expired, is_told in removable if is_told], now)
         if stop.is_set():
             return 0
-        async with postgres.transaction(self.store.pool) as connection:
+        async with postgres.transaction(self.store.pool, within_seconds=None) as connection:
             await store_infinity.remove(connection, ids)
         return len(ids)
 

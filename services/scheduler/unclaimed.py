@@ -49,7 +49,7 @@ class Unclaimed:
         return behind
 
     async def _lane(self, lane: Lane) -> bool:
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, within_seconds=None) as connection:  # a slice may be any number of batches
             mark = await planned.lock_mark(connection, lane)
             horizon = await planned.horizon(connection, self._settings.reconcile_age_seconds)
             if mark is None or mark >= horizon:

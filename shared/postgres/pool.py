@@ -1,5 +1,6 @@
 """Connections of one service, under its own role, and what their failures mean."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,10 @@ _CONNECT_SECONDS = 5.0
 """A server that takes no connection for this long is away; asyncpg's own limit of a minute outlasts a drain."""
 
 _ACQUIRE_SECONDS = 10.0
+
+TRANSACTION_SECONDS = 30.0
+"""The longest that a transaction may take in all; the server ends one that idles as long. Where packets are swallowed,
+only this side's clock ends it, and the time-outs of its statements would add up."""
 
 if TYPE_CHECKING:  # asyncpg's classes are generic only in their stubs
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -109,11 +114,30 @@ def transient_when_away() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection inside one transaction; raises TransientError while PostgreSQL is away."""
+async def transaction(pool: Pool, within_seconds: float | None = TRANSACTION_SECONDS) -> AsyncIterator[Connection]:
+    """A connection inside one transaction; `within_seconds` None leaves it to the bounds of its statements.
+
+    Raises:
+        TransientError: PostgreSQL is away, or it took too long.
+    """
     with transient_when_away():
-        async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection, connection.transaction():
-            yield connection
+        async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+            with _ended_after(connection, within_seconds):
+                async with connection.transaction():
+                    yield connection
+
+
+@contextmanager
+def _ended_after(connection: Connection, seconds: float | None) -> Iterator[None]:
+    """End the connection with its time: to roll back or to reset it would be to wait for the same server again."""
+    if seconds is None:
+        yield
+        return
+    ending = asyncio.get_running_loop().call_later(seconds, connection.terminate)
+    try:
+        yield
+    finally:
+        ending.cancel()
 
 
 @asynccontextmanager

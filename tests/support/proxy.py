@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """Forwards connections to one PostgreSQL while it is not `cut`; `socket` is its folder or None."""
+    """Forwards connections to one PostgreSQL while it is not `cut`; `socket` is its folder or None.
+
+    While it `swallows`, connections stay open and nothing passes, as behind a firewall that drops packets.
+    """
 
     host: str
     server_port: int
     socket: str | None
     port: int = 0
     is_cut: bool = False
+    swallows: bool = False
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -42,22 +46,22 @@ class Proxy:
         there, back = await self._connected()
         self.writers |= {writer, back}
         async with asyncio.TaskGroup() as group:
-            group.create_task(_copied(reader, back))
-            group.create_task(_copied(there, writer))
+            group.create_task(self._copied(reader, back))
+            group.create_task(self._copied(there, writer))
         self.writers -= {writer, back}
+
+    async def _copied(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                if not self.swallows:
+                    writer.write(piece)
+                    await writer.drain()
+        writer.close()
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.socket is None:
             return await asyncio.open_connection(self.host, self.server_port)
         return await asyncio.open_unix_connection(f"{self.socket}/.s.PGSQL.{self.server_port}")
-
-
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while piece := await reader.read(65_536):
-            writer.write(piece)
-            await writer.drain()
-    writer.close()
 
 
 @contextlib.asynccontextmanager
