@@ -15,6 +15,7 @@ from services.ingest.doors.http import HttpDoor
 from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.doors.sam import SamDoor, Senders
 from services.ingest.doors.topic import Answers, Known, TopicDoor
+from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.identities import Identities
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
@@ -64,9 +65,12 @@ async def run(settings: Settings) -> None:
         http, desktop = HttpDoor(entry), DesktopAssistantDoor(entry, cache, directory)
         sam_store = SamStore(pool)
         large = LargeBodies(Room(ROOM_BYTES))
-        sam = SamDoor(entry, Senders(sam_store, secret), SendNotifications(sam_store, clock), large, clock)
+        notifications = SendNotifications(sam_store, clock)
+        sam = SamDoor(entry, Senders(sam_store, secret), notifications, large, clock)
         bodies = BodiesDoor(entry, Uploads(pool, large))
-        records = TopicDoor(settings, Known(cache, directory), admission, Answers(publisher, store), clock)
+        records = TopicDoor(
+            settings, Known(cache, directory, SamRecords(notifications)), admission, Answers(publisher, store), clock
+        )
         checks.ready.update(settings=cache.loaded, producer=publisher.connected, kafka=lag.kafka_answers)
         application = api.build(
             api.Endpoints(http.notification, http.batch, desktop.notification, sam.send, sam.timezones, bodies.add)

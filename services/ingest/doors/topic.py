@@ -9,12 +9,13 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from services.ingest import acceptance, admission
-from services.ingest.acceptance import Caller, Refused
+from services.ingest.acceptance import Caller, Refused, Valid
 from services.ingest.admission import Admission, Admitted, Entrant
 from services.ingest.dialects import desktop_assistant
 from services.ingest.directory import Directory
-from services.ingest.doors import topic_records
+from services.ingest.doors import topic_records, topic_sam
 from services.ingest.doors.topic_records import Answer, Arrived, UnreadableHeadersError
+from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.publisher import Publisher
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
@@ -73,6 +74,7 @@ class Known:
 
     cache: SettingsCache
     directory: Directory
+    sam: SamRecords
 
 
 class TopicDoor:
@@ -82,6 +84,7 @@ class TopicDoor:
         self._settings = settings
         self._cache = known.cache
         self._directory = known.directory
+        self._sam = known.sam
         self._admission = entry
         self._answers = answers
         self._clock = clock
@@ -123,13 +126,18 @@ class TopicDoor:
         tenant = headers.get("tenant", self._settings.single_tenant)
         if not tenant or not await self._cache.knows_tenant(tenant):
             return Case(arrived, None, arrived.own_id("", epoch), _unknown_tenant(tenant))
-        asked = topic_records.asked(arrived, headers, self._cache.properties(tenant))
-        valid = asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
+        valid = await self._valid(arrived, headers, tenant)
         if isinstance(valid, Refused):
             return Case(arrived, tenant, arrived.own_id(tenant, epoch), valid)
         caller = Caller(tenant, OWNER, Door.TOPIC)
         entrant = admission.entrant(valid, caller, lambda: arrived.own_id(tenant, epoch))
         return Case(arrived, tenant, entrant.id, entrant, headers.get("dialect"))
+
+    async def _valid(self, arrived: Arrived, headers: dict[str, str], tenant: str) -> Valid | Refused:
+        if headers.get("dialect") == topic_sam.NAME:
+            return await self._sam.valid(arrived, headers, tenant)
+        asked = topic_records.asked(arrived, headers, self._cache.properties(tenant))
+        return asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
 
     async def _refuse_unknown_recipients(self, cases: Sequence[Case]) -> None:
         """All or nothing where the dialect promises it; TransientError while the directory is away."""
