@@ -1,7 +1,6 @@
 """What timers missed, whatever became of faust: windows past their time, and items that no window waits for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -9,9 +8,8 @@ import structlog
 from services.digest import records, store, windows
 from services.digest.flush import Flush
 from services.digest.settings import Settings
-from shared.errors import TransientError
 from shared.postgres import pool as postgres
-from shared.runtime import lifecycle
+from shared.runtime.sweeping import sweeping
 
 _log = structlog.get_logger()
 
@@ -25,25 +23,11 @@ class Overdue:
 
     async def watch_windows(self, stop: asyncio.Event) -> None:
         """Flush what is late until `stop`: full batches at once, then a wait."""
-        await self._repeat(stop, self._late, self.settings.overdue_poll_seconds)
+        await sweeping("overdue windows", self._late, self.settings.overdue_poll_seconds)(stop)
 
     async def watch_items(self, stop: asyncio.Event) -> None:
         """Open windows for stray items until `stop`."""
-        await self._repeat(stop, self._strays, self.settings.stray_poll_seconds)
-
-    async def _repeat(self, stop: asyncio.Event, look: Callable[[], Awaitable[bool]], seconds: float) -> None:
-        said = ""
-        while not stop.is_set():
-            try:
-                more = await look()
-                said = ""
-            except TransientError as error:
-                more = False
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("overdue_look_failed", reason=error.reason, error=said)
-            if not more:
-                await lifecycle.pause(stop, seconds)
+        await sweeping("stray items", self._strays, self.settings.stray_poll_seconds)(stop)
 
     async def _late(self) -> bool:
         flushed = await self.flush.overdue(self.settings.overdue_seconds, self.settings.flush_batch)

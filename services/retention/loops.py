@@ -1,7 +1,6 @@
 """Retention's two loops: the leader lets go of what is old, and every replica measures how far behind that is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -9,8 +8,8 @@ import structlog
 from services.retention import leadership, policy
 from services.retention.leadership import Leadership
 from services.retention.sweep import Sweep
-from shared.errors import TransientError
 from shared.runtime import lifecycle
+from shared.runtime.sweeping import sweeping
 
 _log = structlog.get_logger()
 
@@ -23,23 +22,11 @@ class Loops:
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Lead when nobody else does, until `stop`."""
-        await self._repeat(stop, lambda: self._sought(stop), self.sweep.settings.leader_poll_seconds)
+        await sweeping("lead", lambda: self._sought(stop), self.sweep.settings.leader_poll_seconds)(stop)
 
     async def measure(self, stop: asyncio.Event) -> None:
         """Keep the gauges current until `stop`."""
-        await self._repeat(stop, self._measured, self.sweep.settings.retention_poll_seconds)
-
-    async def _repeat(self, stop: asyncio.Event, step: Callable[[], Awaitable[None]], seconds: float) -> None:
-        said = ""
-        while not stop.is_set():
-            try:
-                await step()
-                said = ""
-            except TransientError as error:
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("retention_waits", reason=error.reason, error=said)
-            await lifecycle.pause(stop, seconds)
+        await sweeping("measure", self._measured, self.sweep.settings.retention_poll_seconds)(stop)
 
     async def _sought(self, stop: asyncio.Event) -> None:
         async with leadership.sought(self.sweep.store.pool) as leading:

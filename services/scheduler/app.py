@@ -11,7 +11,6 @@ from services.scheduler.pending import Pending
 from services.scheduler.planning import GROUP, Planning
 from services.scheduler.release import Release
 from services.scheduler.settings import Settings
-from services.scheduler.sweep import sweeping
 from services.scheduler.unclaimed import Unclaimed
 from shared.contract import topics
 from shared.kafka.consumer import Consumer, consume, open_consumer
@@ -21,6 +20,7 @@ from shared.postgres.opening import checked_pool
 from shared.postgres.pool import Pool
 from shared.runtime import lifecycle, startup
 from shared.runtime.startup import Start
+from shared.runtime.sweeping import sweeping
 
 _LEASES_SECONDS = 1.0
 _REPEATS_SECONDS = 1.0

@@ -16,6 +16,7 @@ from shared.errors import TransientError
 from shared.kafka import tolerance
 from shared.retry import Backoff
 from shared.runtime import lifecycle
+from shared.runtime.setbacks import Setbacks
 from shared.runtime.settings import KafkaSettings
 
 _log = structlog.get_logger()
@@ -180,17 +181,12 @@ async def _next_batch(consumer: Consumer, stop: asyncio.Event) -> Batch:
 
 
 async def _finished(batch: Batch, work: Callable[[Batch], Awaitable[None]], stop: asyncio.Event, group: str) -> bool:
-    said = ""
-    attempt = 0
+    setbacks = Setbacks(_BACKOFF, "batch_will_be_repeated", group=group)
     while True:
         try:
             await work(batch)
         except TransientError as error:
-            attempt += 1
-            if str(error) != said:
-                said = str(error)
-                _log.warning("batch_will_be_repeated", group=group, reason=error.reason, error=said)
-            if await lifecycle.pause(stop, _BACKOFF.delay_seconds(attempt, 0.5)):
+            if await lifecycle.pause(stop, setbacks.wait_seconds(error)):
                 return False
         else:
             return True

@@ -4,7 +4,6 @@ While Kafka or PostgreSQL does not answer yet, a service waits for it and says s
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from shared.errors import TransientError
 from shared.retry import Backoff
 from shared.runtime import health, lifecycle
+from shared.runtime.setbacks import Setbacks
 from shared.runtime.settings import BaseServiceSettings
 
 _log = structlog.get_logger()
@@ -32,18 +32,12 @@ async def until_it_answers(opening: Callable[[], Awaitable[T]], stop: asyncio.Ev
     Raises:
         lifecycle.StopAskedError: `stop` was set while waiting.
     """
-    said = ""
-    attempt = 0
+    setbacks = Setbacks(_BACKOFF, "waiting_to_start", waiting_for=what)
     while not stop.is_set():
         try:
             return await opening()
         except TransientError as error:
-            attempt += 1
-            if str(error) != said:
-                said = str(error)
-                _log.warning("waiting_to_start", waiting_for=what, reason=error.reason, error=said)
-        delay = _BACKOFF.delay_seconds(attempt, random.random())  # noqa: S311 - jitter is no secret
-        await lifecycle.pause(stop, delay)
+            await lifecycle.pause(stop, setbacks.wait_seconds(error))
     raise lifecycle.StopAskedError(what)
 
 

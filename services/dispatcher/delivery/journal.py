@@ -1,7 +1,6 @@
 """Outcomes until they are in the record: kept while PostgreSQL is away, and written first when it is back."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -11,6 +10,7 @@ from services.dispatcher.delivery.outcomes import Outcome
 from shared.errors import TransientError
 from shared.failpoint import failpoint
 from shared.retry import Backoff
+from shared.runtime.setbacks import Setbacks
 
 _log = structlog.get_logger()
 
@@ -54,17 +54,13 @@ class Journal:
                 self._news.clear()
 
     async def _recorded(self, batch: Sequence[Outcome]) -> Recorded:
-        said, attempt = "", 0
+        setbacks = Setbacks(_BACKOFF, "outcomes_kept", outcomes=len(self._outcomes))
         while True:
             try:
                 failpoint("dispatcher.delivery.before_record")
                 recorded = await self._store.record(batch)
             except TransientError as error:
-                attempt += 1
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("outcomes_kept", outcomes=len(self._outcomes), reason=error.reason, error=said)
-                await asyncio.sleep(_BACKOFF.delay_seconds(attempt, random.random()))  # noqa: S311 - jitter
+                await asyncio.sleep(setbacks.wait_seconds(error))
             else:
                 failpoint("dispatcher.delivery.after_record")
                 return recorded

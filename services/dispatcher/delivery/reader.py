@@ -1,7 +1,6 @@
 """Records to claims: read a batch, understand it, claim it, commit its offset at once."""
 
 import asyncio
-import random
 
 import structlog
 
@@ -16,6 +15,7 @@ from shared.failpoint import failpoint
 from shared.kafka.consumer import Batch, Consumer
 from shared.retry import Backoff
 from shared.runtime import lifecycle
+from shared.runtime.setbacks import Setbacks
 
 _log = structlog.get_logger()
 
@@ -63,17 +63,12 @@ class Reader:
 
     async def _claim(self, asked: Asked, stop: asyncio.Event) -> Claimed | None:
         """Claim, however long PostgreSQL is away; a batch not claimed at `stop` comes again to whoever reads next."""
-        said, attempt = "", 0
+        setbacks = Setbacks(_BACKOFF, "claim_will_be_repeated", group=self._slot.group)
         while True:
             self._pulse.beat()
             try:
                 failpoint("dispatcher.delivery.before_claim")
                 return await self._store.claim(asked)
             except TransientError as error:
-                attempt += 1
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("claim_will_be_repeated", group=self._slot.group, reason=error.reason, error=said)
-                delay = _BACKOFF.delay_seconds(attempt, random.random())  # noqa: S311 - jitter is no secret
-                if await lifecycle.pause(stop, delay):
+                if await lifecycle.pause(stop, setbacks.wait_seconds(error)):
                     return None

@@ -16,15 +16,12 @@ from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Subject
 from services.dispatcher.routing import Routed
 from shared.contract.importance import Lane
-from shared.errors import TransientError
 from shared.failpoint import failpoint
 from shared.postgres import audiences
 from shared.postgres import pool as postgres
-from shared.retry import Backoff
-from shared.runtime import lifecycle
+from shared.runtime.sweeping import sweeping
 
 _log = structlog.get_logger()
-_BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
 
 
 class Written(NamedTuple):
@@ -49,20 +46,7 @@ class Spreading:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take turns until `stop`; wait where nothing is open, the sinks are behind, or a part is away."""
-        attempt, said = 0, ""
-        while not stop.is_set():
-            try:
-                worked = await self.turn()
-            except TransientError as error:
-                attempt += 1
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("fan_out_waits", lane=self._lane, reason=error.reason, error=said)
-                await lifecycle.pause(stop, _BACKOFF.delay_seconds(attempt, 0.5))
-            else:
-                attempt, said = 0, ""
-                if not worked:
-                    await lifecycle.pause(stop, self._settings.fanout_poll_seconds)
+        await sweeping(f"fan-out of {self._lane}", self.turn, self._settings.fanout_poll_seconds)(stop)
 
     async def turn(self) -> bool:
         """One stretch of the fan-out whose turn it is; False when there is none, or no room for one.
