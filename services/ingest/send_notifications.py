@@ -12,6 +12,7 @@ from services.ingest.dialects.sam.faults import Fault, invalid
 from services.ingest.dialects.sam.meaning import Facts
 from services.ingest.dialects.sam.roles import Sender
 from services.ingest.sam_store import SamStore
+from shared import plugins
 from shared.clock import Clock
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
@@ -45,7 +46,8 @@ class SendNotifications:
         """
         now = self._clock.now()
         due_at = rules.due_at(sent, now)
-        faults = [*_not_built(sent), *([due_at] if isinstance(due_at, Fault) else [])]
+        jobs = plugins.names(plugins.Kind.JOB)
+        faults = [*_not_built(sent), *rules.job_faults(sent, jobs), *([due_at] if isinstance(due_at, Fault) else [])]
         if faults or isinstance(due_at, Fault):
             return faults
         facts = await in_time(self._store.facts(tenant, sent))
@@ -72,9 +74,6 @@ def _foreign(sender: Sender | None, facts: Facts) -> list[Fault]:
 
 
 def _not_built(sent: SendNotification) -> list[Fault]:
-    faults = []
-    if sent.email_template is not None:
-        faults.append(invalid("emailTemplate", "is not supported by this release; leave the email fields out"))
-    if sent.schedule_job_name is not None:
-        faults.append(invalid("scheduleJobName", "there is no job of this name registered"))
-    return faults
+    if sent.email_template is None:
+        return []
+    return [invalid("emailTemplate", "is not supported by this release; leave the email fields out")]

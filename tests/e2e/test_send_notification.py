@@ -1,6 +1,7 @@
 """sendNotification from a caller's program to webhook and inbox, through every real part."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer
 
 from deploy.local.trial import Trial
 from tests.support import outside, repository, waiting
@@ -106,3 +108,21 @@ async def test_a_schedule_waits_for_its_local_time_and_can_be_cancelled(caller: 
     path = f"/v1/schedules/{answer['notificationScheduleId']}"
     assert (await caller.system.console("GET", path))["local"] == local
     assert (await caller.system.console("DELETE", path))["state"] == "cancelled"
+
+
+async def test_a_touched_asset_is_told_on_its_topic(caller: Caller) -> None:
+    system = caller.system
+    await system.console("PUT", "/v1/groups/asset/4", {"name": "Leaflet", "company": "3"})
+    await system.console("PUT", "/v1/groups/asset/4/members/user-0", {"status": "accepted"})
+    body = {"version": 3, "type": "GA", "key": "3", "brochureId": 4, "message": "New", "updateEntityLastModified": True}
+    sent = await caller.notification_of(await caller.send(body))
+    reader = AIOKafkaConsumer(
+        "entities.touched", bootstrap_servers=system.endpoints["kafka"], auto_offset_reset="earliest"
+    )
+    await reader.start()
+    try:
+        async with asyncio.timeout(60):
+            told = json.loads((await reader.getone()).value)
+    finally:
+        await reader.stop()
+    assert (told["table"], told["entity"], told["notification_id"]) == ("brochure", "4", sent)

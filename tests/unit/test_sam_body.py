@@ -285,6 +285,13 @@ def test_a_time_that_has_passed_or_is_far_off_is_an_error(local: str) -> None:
     assert fault.field == "scheduleLocalDateTime"
 
 
+def test_a_job_is_one_that_is_registered() -> None:
+    found = read(sent(**SCHEDULE, scheduleJobName="nightly"))
+    assert isinstance(found, SendNotification)
+    assert rules.job_faults(found, {"nightly"}) == []
+    assert [fault.field for fault in rules.job_faults(found, {"weekly"})] == ["scheduleJobName"]
+
+
 def test_what_is_not_scheduled_is_due_at_once() -> None:
     found = read(sent())
     assert isinstance(found, SendNotification)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from services.ingest import local_times
@@ -41,6 +41,13 @@ def due_at(sent: SendNotification, now: datetime) -> datetime | Fault | None:
     if moment > now + LONGEST_AHEAD:
         return invalid("scheduleLocalDateTime", "is more than ten years ahead; choose an earlier time")
     return moment
+
+
+def job_faults(sent: SendNotification, jobs: Collection[str]) -> list[Fault]:
+    """What is wrong with the job it names, `jobs` being those that are registered."""
+    if sent.schedule_job_name is None or sent.schedule_job_name in jobs:
+        return []
+    return [invalid("scheduleJobName", "there is no such job here; install the package that offers it")]
 
 
 def local_time(text: str) -> datetime:
