@@ -54,6 +54,11 @@ def fresh() -> UUID:
     return UUID(bytes=uuid_utils.uuid7().bytes)
 
 
+def fresh_text() -> str:
+    """`fresh` as text, for what only writes it down."""
+    return str(uuid_utils.uuid7())
+
+
 def keyed_notification(tenant: str, source: str, idempotency_key: str) -> NotificationId:
     """The id of the one notification a tenant's source means by an idempotency key."""
     return NotificationId(derived("notification", [tenant, source, idempotency_key]))

@@ -53,7 +53,7 @@ def window_opened(message: messages.WindowOpened) -> Record:
 
 def inbox_changed(tenant: str, recipient: str, at: datetime) -> Record:
     """A hint that a recipient's inbox changed."""
-    fields = {"type": _INBOX_CHANGED, "id": ids.fresh(), "at": at, "tenant": tenant, "recipient": recipient}
+    fields = {"type": _INBOX_CHANGED, "id": ids.fresh_text(), "at": at, "tenant": tenant, "recipient": recipient}
     return Record(topics.INBOX_CHANGES, recipient_key(tenant, recipient), messages.plain(fields))
 
 

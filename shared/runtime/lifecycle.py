@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -20,12 +21,19 @@ Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A loop of a service: runs until the event is set, then finishes what is in flight and returns."""
 
 
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
+"""Batches of thousands of short-lived objects, without cycles, made the default of 700 look through them for nothing:
+a twentieth of the dispatcher's time."""
+
+
 class StopAskedError(Exception):
     """The service was told to stop before it had started; nothing was in flight."""
 
 
 def main(service: Coroutine[Any, Any, None]) -> None:
     """Run a service to its end: exit code 0 after a clean stop, 1 when a loop crashed or the drain ran out of time."""
+    gc.freeze()  # what the imports made stays
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS, 20, 100)
     try:
         uvloop.run(service)
     except StopAskedError:

@@ -68,7 +68,7 @@ class CheckedResolver(AbstractResolver):
 
 
 def session(resolver: AbstractResolver, timeout_seconds: float, connect_seconds: float) -> aiohttp.ClientSession:
-    """A session that follows nothing, keeps no cookies, asks no proxy and unpacks nothing.
+    """A session that follows nothing, keeps no cookies, asks no proxy, wants no certain answer and unpacks nothing.
 
     The number of requests to a host is not limited here but by whoever sends.
     """
@@ -78,5 +78,6 @@ def session(resolver: AbstractResolver, timeout_seconds: float, connect_seconds:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds),
         auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding"),
         trust_env=False,
     )

@@ -38,6 +38,7 @@ class WebhookSink:
         self._clock = clock
         self.connections = connections
         self._destination = lru_cache(_KNOWN_ADDRESSES)(policy.destination)
+        self._signer = lru_cache(_KNOWN_ADDRESSES)(Signer)
 
     def destination(self, claim: Claim) -> str:
         """The host and port of the endpoint; one name for all addresses that will be refused."""
@@ -67,7 +68,7 @@ class WebhookSink:
             **_HEADERS,
             "webhook-id": delivery,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Signer(secret).sign(delivery, now, body.decode()),
+            "webhook-signature": self._signer(secret).sign(delivery, now, body.decode()),
         }
 
     def _answered(self, response: aiohttp.ClientResponse) -> Receipt:
