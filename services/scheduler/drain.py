@@ -13,6 +13,7 @@ from shared.contract import ids
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
 from shared.errors import PermanentError
+from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
 from shared.postgres import dead_letters
 from shared.postgres.dead_letters import DeadLetter
@@ -38,6 +39,7 @@ class Drain:
             if not rows:
                 return False
             await self._produce(connection, rows)
+            failpoint("scheduler.before_delete")
             await outbox.delete(connection, rows)
         count = sum(len(row.records) for row in rows)
         self._metrics.released.labels(Kind.OUTBOX).inc(count)

@@ -16,6 +16,7 @@ from shared.contract import records
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
 from shared.errors import TransientError
+from shared.failpoint import failpoint
 from shared.postgres import dead_letters, outbox
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection, Pool, transaction
@@ -64,6 +65,7 @@ class Leases:
                 lost = await deliveries.run_out(connection, self._settings.release_batch)
                 if lost:
                     await self._end(connection, lost)
+                    failpoint("scheduler.before_end")
         except TransientError:
             self._not_before = monotonic() + self._settings.lease_seconds
             raise

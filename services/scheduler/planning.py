@@ -14,6 +14,7 @@ from shared.contract import codec, records, topics
 from shared.contract.messages import NotificationScheduled
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
+from shared.failpoint import failpoint
 from shared.kafka.consumer import Batch
 from shared.kafka.producer import Producer
 from shared.postgres import dead_letters, positions
@@ -84,6 +85,7 @@ class Planning:
             readable, refused = await self._singly(readable)
             poison += refused
             await self._write([], poison, read)
+        failpoint("scheduler.after_store")
         events = [event_of(each.message) for each in readable]
         await self._producer.send_all([*events, *(letter.record() for letter in poison)])
         for letter in poison:

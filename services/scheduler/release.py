@@ -17,6 +17,8 @@ from services.scheduler.store import retries, schedules
 from services.scheduler.store.deliveries import DueDelivery
 from services.scheduler.store.schedules import DueSchedule
 from shared.contract import records, topics
+from shared.contract.records import Record
+from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
 from shared.postgres.pool import Pool
 
@@ -73,13 +75,19 @@ class Release:
         return more
 
     async def _produce_schedules(self, due: Sequence[DueSchedule], begun: float) -> None:
-        await self._producer.send_all([records.accepted(schedule.notification) for schedule in due])
+        await self._produce([records.accepted(schedule.notification) for schedule in due])
         self._count(Kind.SCHEDULE, [schedule.late_seconds for schedule in due], begun)
 
     async def _produce_retries(self, due: Sequence[DueDelivery], begun: float) -> None:
         now = datetime.now(UTC)
-        await self._producer.send_all([records.delivery(delivery.request(now)) for delivery in due])
+        await self._produce([records.delivery(delivery.request(now)) for delivery in due])
         self._count(Kind.RETRY, [delivery.late_seconds for delivery in due], begun)
+
+    async def _produce(self, due: Sequence[Record]) -> None:
+        if due:
+            failpoint("scheduler.before_produce")
+            await self._producer.send_all(due)
+            failpoint("scheduler.after_produce")
 
     def _count(self, kind: Kind, late_seconds: list[float | None], begun: float) -> None:
         """Count a release; how late it was says only what is produced for the first time (None: a repeat)."""
