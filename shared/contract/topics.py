@@ -94,8 +94,9 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(DIGEST_WINDOWS, messages.WindowOpened, "window id", ("dispatcher", "digest"), ("digest",)),
     Topic(DIGEST_WINDOWS_CHANGELOG, None, "window id", ("digest",), ("digest",), compacted=True),
+    # Not of what expires: every read passes it over from its own end on, a day before retention removes it.
     Topic(INBOX_CHANGES, messages.InboxChanged, "tenant and recipient",
-          ("dispatcher", "inbox", "retention"), ("inbox",), retention_ms=_HOUR_MS),
+          ("dispatcher", "inbox"), ("inbox",), retention_ms=_HOUR_MS),
     Topic(EVENTS, messages.NotificationEvent, "notification id",
           ("ingest", "dispatcher", "digest", "scheduler", "inbox", "console", "retention"), ("others",)),
     Topic(ENTITIES_TOUCHED, messages.EntityTouched, "entity", ("dispatcher", "scheduler"), ("others",)),
