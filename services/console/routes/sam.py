@@ -14,7 +14,7 @@ from services.console.shapes import PathId, ShortLine
 from services.console.store import sam as store
 from services.console.store.sam import CompanyKey, NewToken, Token
 from shared import access, sam_access
-from shared.contract.requests import Id, RequestModel
+from shared.contract.requests import Id, RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -24,11 +24,15 @@ from shared.runtime.secret_file import SecretFile
 class CompanyKeyFields(RequestModel):
     """A company's key to be made: `company` is the company's id, the dialect's companyId."""
 
+    model_config = example({"company": "3"})
+
     company: ShortLine
 
 
 class TokenFields(RequestModel):
     """A token to be made: it speaks for a user, with the roles the user has when it is used."""
+
+    model_config = example({"user": "ada", "expires_at": None})
 
     user: Id
     expires_at: Annotated[AwareDatetime, AfterValidator(future)] | None = None

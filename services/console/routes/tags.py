@@ -10,7 +10,7 @@ from services.console import shapes
 from services.console.shapes import LongLine, ShortLine
 from services.console.store import tags as store
 from services.console.store.tags import Tag
-from shared.contract.requests import RequestModel
+from shared.contract.requests import RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -22,6 +22,8 @@ _LAST: TypeAdapter[tuple[int]] = TypeAdapter(tuple[TagId])
 
 class TagFields(RequestModel):
     """A tag as a tenant describes it; `campaign` is the id of the campaign it stands for."""
+
+    model_config = example({"name": "Spring", "campaign": "spring-2026"})
 
     name: LongLine
     campaign: ShortLine | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from services.ingest.dialects.sam.faults import Fault, invalid
-from shared.contract.requests import ONE_LINE, STORABLE
+from shared.contract.requests import ONE_LINE, STORABLE, example
 
 LONGEST_MESSAGE = 2_048
 LONGEST_EMAIL_BODY = 10_000_000
@@ -61,6 +61,8 @@ class Param(_Shape):
 
 class SendNotification(_Shape):
     """The body, of whichever version; what a version has not stands at its default. Lengths are in characters."""
+
+    model_config = example({"version": 4, "type": "UN", "key": "3", "values": ["ada.login"], "message": "Stock is low"})
 
     version: Literal[2, 3, 4]
     type: Kind
