@@ -4,11 +4,12 @@ from contextlib import closing
 from functools import partial
 
 from services.console import api
+from services.console.following import Following
 from services.console.metrics import Metrics
 from services.console.settings import Settings
 from shared import destinations
 from shared.postgres.opening import checked_pool
-from shared.runtime import startup, web
+from shared.runtime import lifecycle, startup, web
 from shared.runtime.secret_file import SecretFile
 
 
@@ -19,5 +20,9 @@ async def run(settings: Settings) -> None:
         pool = await checked_pool(start, settings, "tocsin-console")
         secret = SecretFile(settings.api_key_secret_file)
         policy = destinations.policy(settings.allowed_private_hosts)
-        built = api.build(api.Parts(pool, secret, policy, Metrics(start.registry)))
-        await start.run({"http": partial(web.serve, built, listening)}, port=listening.getsockname()[1])
+        metrics = Metrics(start.registry)
+        loops: dict[str, lifecycle.Loop] = {
+            "http": partial(web.serve, api.build(api.Parts(pool, secret, policy, metrics)), listening),
+            "directory changes": partial(Following(pool, metrics).run, settings, start.health),
+        }
+        await start.run(loops, port=listening.getsockname()[1])

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter
 
 from services.console.files import Content
+from shared.contract.outcomes import Reason
+from shared.runtime import metrics
 
 
 class Metrics:
@@ -14,4 +16,13 @@ class Metrics:
         )
         for content in Content:
             self.imported.labels(content)
+        self.changes = Counter(
+            "tocsin_directory_changes_total", "Changes of the directory read from the topic.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        for outcome in ("applied", "passed_over"):
+            self.changes.labels(outcome)
+        self.dead_letters = metrics.dead_letters_counter(
+            registry, (Reason.UNDECODABLE, Reason.INVALID, Reason.UNKNOWN_TENANT)
+        )
         self.redriven = Counter("tocsin_dead_letters_redriven_total", "Dead letters re-driven.", registry=registry)

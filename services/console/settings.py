@@ -5,9 +5,10 @@ from shared.runtime.settings import (
     BaseServiceSettings,
     DestinationSettings,
     HttpSettings,
+    KafkaSettings,
     PostgresSettings,
 )
 
 
-class Settings(BaseServiceSettings, PostgresSettings, HttpSettings, ApiKeySettings, DestinationSettings):
+class Settings(BaseServiceSettings, PostgresSettings, KafkaSettings, HttpSettings, ApiKeySettings, DestinationSettings):
     """The console's settings, each read from `TOCSIN_<FIELD>`."""

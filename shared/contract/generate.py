@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.contract import messages, requests
+from shared.contract import directory_entries, messages, requests
 
 FOLDER = Path(__file__).parent
 SCHEMAS = FOLDER / "schemas"
@@ -27,6 +27,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "tocsin.entity.touched.v1": messages.EntityTouched,
     "tocsin.request.rejected.v1": messages.RequestRejected,
     "tocsin.delivery.v1": messages.PushedNotification,
+    "tocsin.directory.changed.v1": directory_entries.DirectoryChanged,
     "tocsin.notification.event.v1": messages.NotificationEvent,
 }
 """Every shape others rely on, by the name of its file; all but the last are values of `type` too.
@@ -49,7 +50,7 @@ def schema(name: str, model: type[BaseModel]) -> str:
     """
     body = model.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled)
     if "const" in body["properties"].get("type", {}):
-        body["required"] = ["type", *body["required"]]
+        body["required"] = list(dict.fromkeys(["type", *body["required"]]))
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:tocsin:schema:{name}"}
     return json.dumps(head | body, indent=2, ensure_ascii=False) + "\n"
 

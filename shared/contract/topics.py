@@ -17,6 +17,9 @@ _DAY_MS = 24 * _HOUR_MS
 _WHOLE_REQUEST_BYTES = 2 * 1_048_576
 """A request of 1 MiB, the limit at the doors, and what ingest adds to it."""
 
+_ONE_ENTRY_BYTES = 262_144
+"""One user, group or membership has at most a tenth of it; a dead letter of it still fits into its row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -52,6 +55,7 @@ DIGEST_WINDOWS_CHANGELOG = "digest.windows.changelog"
 INBOX_CHANGES = "inbox.changes"
 EVENTS = "notifications.events"
 ENTITIES_TOUCHED = "entities.touched"
+DIRECTORY_CHANGES = "directory.changes"
 DEAD_LETTERS = "dead.letters"
 
 
@@ -100,5 +104,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(EVENTS, messages.NotificationEvent, "notification id",
           ("ingest", "dispatcher", "digest", "scheduler", "inbox", "console", "retention"), ("others",)),
     Topic(ENTITIES_TOUCHED, messages.EntityTouched, "entity", ("dispatcher", "scheduler"), ("others",)),
-    Topic(DEAD_LETTERS, None, "the record's", ("ingest", "dispatcher", "digest", "scheduler"), ("others",)),
+    Topic(DIRECTORY_CHANGES, None, "what it is about", ("upstream",), ("console",), compacted=True,
+          largest_record_bytes=_ONE_ENTRY_BYTES),
+    Topic(DEAD_LETTERS, None, "the record's", ("ingest", "dispatcher", "digest", "scheduler", "console"), ("others",)),
 )  # fmt: skip

@@ -50,6 +50,7 @@ async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -
         key = await tenants.create_key(owner, rows.TENANT, "test", [access.Scope.ADMIN], SECRET)
         told = {
             "postgres_dsn": database.dsn("console"),
+            "kafka_bootstrap": "127.0.0.1:9",  # the API needs none
             "api_key_secret_file": str(secret),
             "allowed_private_hosts": "127.0.0.1",
         }
