@@ -20,6 +20,7 @@ class Scope(StrEnum):
     DIRECTORY = "directory"
     TRACE = "trace"
     REDRIVE = "redrive"
+    MAIL = "mail"
     ADMIN = "admin"
     DESKTOP_ASSISTANT = "sn_dex_desktop.admin"
 

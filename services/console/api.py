@@ -14,9 +14,11 @@ from services.console.routes.groups import Groups
 from services.console.routes.importances import Importances
 from services.console.routes.jobs import Jobs
 from services.console.routes.keys import Keys
+from services.console.routes.mail import MAX_REPORT_BYTES, REPORTS_PATH, Mail
 from services.console.routes.properties import Properties
 from services.console.routes.sam import Sam
 from services.console.routes.schedules import Schedules
+from services.console.routes.suppressions import Suppressions
 from services.console.routes.tags import Tags
 from services.console.routes.templates import Templates
 from services.console.routes.traces import Traces
@@ -58,6 +60,8 @@ def build(parts: Parts) -> FastAPI:
         Properties(parts.pool),
         Templates(parts.pool),
         Sam(parts.pool, parts.secret),
+        Mail(parts.pool),
+        Suppressions(parts.pool),
         Schedules(parts.pool),
         Tags(parts.pool),
         Jobs(),
@@ -68,6 +72,12 @@ def build(parts: Parts) -> FastAPI:
         api.include_router(resource.routes())
     api_document.install(api)
     api.add_middleware(
-        BodyLimit, most_bytes=MAX_BODY_BYTES, paths={IMPORT_PATH: MAX_IMPORT_BYTES, uploads.PATH: uploads.MAX_BYTES}
+        BodyLimit,
+        most_bytes=MAX_BODY_BYTES,
+        paths={
+            IMPORT_PATH: MAX_IMPORT_BYTES,
+            REPORTS_PATH: MAX_REPORT_BYTES,
+            uploads.PATH: uploads.MAX_BYTES,
+        },
     )
     return api

@@ -2,6 +2,7 @@
 
 from email.utils import parseaddr
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -109,6 +110,9 @@ class SmtpSettings(BaseSettings):
     smtp_from: str = Field("Tocsin <tocsin@localhost>", description="From of what is sent, as in a mail header.")
     smtp_username: str = Field("", description="Login at the relay; empty means none.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password at the relay.")
+    dkim_keys_folder: Path | None = Field(
+        None, description="Folder of the tenants' DKIM keys, `<tenant>.<selector>.pem`; empty where nothing is signed."
+    )
     smtp_connections: int = Field(4, ge=1, description="Most connections to the relay per lane.")
     digest_items_max: int = Field(
         100, ge=1, le=1_000, description="Most notifications that one digest mail shows; the others it counts."

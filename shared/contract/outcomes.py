@@ -72,6 +72,8 @@ class Reason(StrEnum):
     UNKNOWN_AUDIENCE = "unknown_audience"
     EMPTY_AUDIENCE = "empty_audience"
     NO_ADDRESS = "no_address"
+    SUPPRESSED = "suppressed"
+    SENDER_MISCONFIGURED = "sender_misconfigured"
     NO_ENDPOINT = "no_endpoint"
     SYSTEM_USER = "system_user"
     SEND_NOT_SET = "send_not_set"

@@ -48,5 +48,6 @@ def requires(scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
 AdminKey = Annotated[StoredKey, Depends(requires(Scope.ADMIN))]
 DirectoryKey = Annotated[StoredKey, Depends(requires(Scope.DIRECTORY))]
 TraceKey = Annotated[StoredKey, Depends(requires(Scope.TRACE))]
+MailKey = Annotated[StoredKey, Depends(requires(Scope.MAIL))]
 RedriveKey = Annotated[StoredKey, Depends(requires(Scope.REDRIVE))]
 """The key behind a request, with the scope in the name."""

@@ -230,6 +230,8 @@ async def things(console: Console, letter: uuid.UUID) -> dict[str, dict[str, Any
     await rows.schedule(console.owner, console.tenant, uuid.uuid4(), schedule)
     original = b"w" * 600_000
     await record_letter(console, original)
+    blocked = {"address": "mine@example.test"}
+    assert (await console.ask("POST", "/v1/suppressions", json=blocked)).status == 201
     in_group = {"kind": "company", "group": "mine", "user": "ada"}
     return {
         "/v1/users": {"user": "ada"},
@@ -242,6 +244,7 @@ async def things(console: Console, letter: uuid.UUID) -> dict[str, dict[str, Any
         "/v1/properties": {"name": "mine"},
         "/v1/templates": {"name": "mine"},
         "/v1/tags": {"tag": 7},
+        "/v1/suppressions": blocked,
         "/v1/schedules": {"schedule": schedule},
         "/v1/traces": {"notification_id": notification},
         "/v1/dead-letters": {"letter": letter},

@@ -15,12 +15,17 @@ _FAULT = re.compile(r"<(?P<what>drop|hang|mail|rcpt|data|dot)-(?P<which>\w+)")
 
 @dataclass
 class Relay:
-    """What was taken: (envelope recipient, content) of each mail. `greeting` is what a new connection hears."""
+    """What was taken: (envelope recipient, content) of each mail; `senders` are those of every envelope.
+
+    `greeting` is what a new connection hears.
+    """
 
     port: int = 0
     greeting: str = "220 relay ready"
     extensions: tuple[str, ...] = ("SMTPUTF8", "8BITMIME")
+    at_rcpt: str = "250 OK"
     mails: list[tuple[str, bytes]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
     close_idle_after: int | None = None
@@ -69,13 +74,14 @@ class _Conversation:
             if self.relay.close_idle_after is not None and self.taken >= self.relay.close_idle_after:
                 raise _HungUpError
             self.recipient = ""
+            self.relay.senders.append(line[len("MAIL FROM:") :].partition(" ")[0])
             await _say(self.writer, "250 OK")
         elif verb == "RCPT":
             self.recipient = line
             for earlier in ("mail", "rcpt"):
                 if await self._fault(earlier):
                     return
-            await _say(self.writer, "250 OK")
+            await _say(self.writer, self.relay.at_rcpt)
         elif verb == "DATA":
             if not await self._fault("data"):
                 await self._content()

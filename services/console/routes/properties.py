@@ -9,6 +9,8 @@ from services.console import shapes
 from services.console.shapes import JsonValue, PathId
 from services.console.store import properties as store
 from services.console.store.properties import Property
+from shared.contract import mail_settings
+from shared.contract.mail_settings import MailSettingError
 from shared.contract.requests import RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
@@ -54,6 +56,11 @@ class Properties:
 
     async def put(self, key: AdminKey, name: PathId, fields: PropertyFields) -> Property:
         """Set a property."""
+        if name.startswith(mail_settings.PREFIX):
+            try:
+                mail_settings.checked(name, fields.value)
+            except MailSettingError as error:
+                raise shapes.unprocessable("/value", "mail_setting", str(error)) from error
         made = Property(name, fields.value)
         await store.put(self._pool, key.tenant, made)
         return made

@@ -85,9 +85,14 @@ told AS (
     ) n
   ) m
   WHERE a.subject = 'digest'
+), senders AS MATERIALIZED (  -- once a batch, not once a delivery
+  SELECT p.tenant, jsonb_object_agg(p.name, p.value) AS properties FROM properties p
+  WHERE p.tenant IN (SELECT tenant FROM asked)
+    AND p.name IN ('mail.from', 'mail.reply_to', 'mail.bounces_to', 'mail.dkim_selector')
+  GROUP BY p.tenant
 ), judged AS MATERIALIZED (
   SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds,
-    jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone) AS target,
+    jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone, f.properties) AS target,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
@@ -95,11 +100,17 @@ told AS (
          WHEN u.id IS NULL THEN 'unknown_recipient'
          WHEN u.kind = 'system' THEN 'system_user'
          WHEN coalesce(u.email, '') = '' THEN 'no_address'
+         WHEN s.suppressed THEN 'suppressed'
     END AS reason
   FROM asked a
   JOIN told n ON n.delivery_id = a.id
   LEFT JOIN tenants t ON t.id = a.tenant
   LEFT JOIN users u ON u.tenant = a.tenant AND u.id = a.recipient
+  LEFT JOIN senders f ON f.tenant = a.tenant
+  LEFT JOIN LATERAL (
+    SELECT true AS suppressed FROM suppressions s
+    WHERE s.tenant = a.tenant AND s.hash = address_hash(a.tenant, u.email) LIMIT 1
+  ) s ON true
   LEFT JOIN classes k ON k.tenant = a.tenant AND k.key = n.class_key
 ),"""
 

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from services.dispatcher.delivery.outcomes import Outcome
+from services.dispatcher.delivery.ports import Mailbox
 from shared.contract import records
 from shared.contract.messages import DeliveryRequested, EventName
 from shared.contract.outcomes import DeliveryState, Reason
 from shared.contract.records import Record
 from shared.postgres import dead_letters
 from shared.postgres.dead_letters import DeadLetter
+from shared.postgres.suppressions import Cause, Suppressed
 
 _EVENTS: dict[DeliveryState, EventName] = {
     DeliveryState.SENT: "delivered",
@@ -74,6 +76,15 @@ def dead_letter(outcome: Outcome) -> DeadLetter:
     """The dead letter of a delivery that was given up."""
     detail = outcome.attempt.detail if outcome.attempt else ""
     return dead_letters.of_delivery(outcome.claim.request, outcome.reason or Reason.INTERNAL, detail)
+
+
+def suppressed(outcome: Outcome) -> list[Suppressed]:
+    """The address of a mail that the relay knows no mailbox for: there and then is the best time to learn it."""
+    claim, attempt = outcome.claim, outcome.attempt
+    if attempt is None or not attempt.no_mailbox or not isinstance(claim.target, Mailbox):
+        return []
+    request = claim.request
+    return [Suppressed(request.tenant, claim.target.address, Cause.REFUSED, attempt.detail, request.id)]
 
 
 def _endpoint_disabled(outcome: Outcome, now: datetime) -> Record:

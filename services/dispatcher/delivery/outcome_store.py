@@ -13,7 +13,7 @@ from services.dispatcher.delivery.outcomes import Outcome, without_words
 from shared.clock import Clock
 from shared.contract.outcomes import DeliveryState
 from shared.contract.records import Record
-from shared.postgres import dead_letters, outbox
+from shared.postgres import dead_letters, outbox, suppressions
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection
@@ -150,6 +150,7 @@ class OutcomeStore:
         written = [outcome for outcome in outcomes if outcome.claim.request.id in held]
         dead = [outcome for outcome in written if outcome.state is DeliveryState.DEAD]
         await dead_letters.bury(connection, [*letters, *(events.dead_letter(outcome) for outcome in dead)])
+        await suppressions.add(connection, [told for outcome in dead for told in events.suppressed(outcome)])
         now = self._clock.now()
         records = [record for outcome in written for record in events.records_of(outcome, now)]
         records += [letter.record() for letter in letters]

@@ -41,13 +41,14 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A recipient's mail address, and what a mail to it is made for."""
+    """A recipient's mail address, and what a mail to it is made for; `sender` has the tenant's `mail.` properties."""
 
     address: str
     first_name: str | None = None
     last_name: str | None = None
     locale: str | None = None
     timezone: str | None = None
+    sender: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Receipt:
     """What became of one attempt.
 
     `detail` is what the other side said, without addresses. `retry_after_seconds` is what it asked for. `gone`: the
-    endpoint said it will never take anything again.
+    endpoint said it will never take anything again. `no_mailbox`: the relay said that there is no such address.
     """
 
     outcome: AttemptOutcome
@@ -90,6 +91,7 @@ class Receipt:
     detail: str = ""
     retry_after_seconds: float | None = None
     gone: bool = False
+    no_mailbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

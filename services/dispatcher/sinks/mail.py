@@ -12,9 +12,12 @@ from services.dispatcher.delivery.ports import Busy, Claim, Mailbox, Notice, Rec
 from services.dispatcher.rendering import MailItem, MailRecipient, RenderedMail, Unshown
 from services.dispatcher.settings import Settings
 from services.dispatcher.sinks import mime, smtp
+from services.dispatcher.sinks.signing import NoSignatureError, Signer
 from services.dispatcher.sinks.smtp import Envelope, Progress
 from shared.clock import Clock
+from shared.contract import mail_settings
 from shared.contract.importance import STANDARD_OPTIONS
+from shared.contract.mail_settings import MailSettingError, Sender
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import AttemptOutcome, Reason
 
@@ -34,6 +37,7 @@ class MailSink:
         self._from = settings.smtp_from
         self._sender = parseaddr(settings.smtp_from)[1]
         self._domain = self._sender.rpartition("@")[2]
+        self._signer = Signer(settings.dkim_keys_folder)
         self.connections = settings.smtp_connections
 
     def destination(self, claim: Claim) -> str:  # noqa: ARG002 - every mail goes by the same relay
@@ -42,11 +46,15 @@ class MailSink:
 
     async def send(self, claim: Claim) -> Receipt | Busy:
         """Render and send one mail; `Message-ID` is the delivery's identity, the same in every repeat."""
+        to = _mailbox(claim)
         try:
-            envelope = Envelope(self._sender, mime.mailbox(_mailbox(claim).address))
+            sender = mail_settings.sender(to.sender)
+            envelope = Envelope(self._return_path(sender, claim), mime.mailbox(to.address))
+            message = await self._message(claim, sender, envelope)
         except mime.UndeliverableAddressError as error:
             return Receipt(AttemptOutcome.FAILED, Reason.INVALID, str(error))
-        message = await written(self._header(claim, envelope), claim)
+        except (MailSettingError, NoSignatureError) as error:  # an operator can mend it before the attempts run out
+            return Receipt(AttemptOutcome.RETRY, Reason.SENDER_MISCONFIGURED, str(error))
         progress = Progress()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -54,9 +62,21 @@ class MailSink:
         except (aiosmtplib.SMTPException, OSError) as error:
             return _translated(error, progress)
 
-    def _header(self, claim: Claim, envelope: Envelope) -> mime.Header:
-        message_id = f"{claim.request.id}@{self._domain}"
-        return mime.Header(self._from, envelope.recipient, message_id, self._clock.now())
+    def _return_path(self, sender: Sender, claim: Claim) -> str:
+        if sender.bounces_to is None:
+            return self._sender
+        return mail_settings.return_path(sender.bounces_to, claim.request.id)
+
+    async def _message(self, claim: Claim, sender: Sender, envelope: Envelope) -> bytes:
+        message_id = f"{claim.request.id}@{self._domain}"  # the installation's, whatever the tenant sets meanwhile
+        from_ = self._from if sender.from_ is None else mime.address(sender.from_)
+        reply_to = None if sender.reply_to is None else mime.address(sender.reply_to)
+        header = mime.Header(from_, envelope.recipient, message_id, self._clock.now(), reply_to)
+        message = await written(header, claim)
+        if sender.dkim_selector is None:
+            return message
+        domain = self._domain if sender.from_ is None else sender.from_.domain
+        return await self._signer.signed(message, claim.request.tenant, sender.dkim_selector, domain)
 
     async def _sent(self, envelope: Envelope, message: bytes, progress: Progress) -> Receipt | Busy:
         try:
@@ -75,7 +95,7 @@ class MailSink:
                 await smtp.transfer(client, envelope, message, progress)
             except smtp.RefusedError as refused:
                 await smtp.reset(client)
-                return smtp.answered(refused.response)
+                return smtp.refused(refused)
         return Receipt(AttemptOutcome.DELIVERED)
 
 

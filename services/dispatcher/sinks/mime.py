@@ -8,9 +8,10 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 
 from services.dispatcher.rendering import RenderedMail
+from shared.contract.mail_settings import Address
 
 _ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f\"(),:;<>@\[\\\]]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _LONGEST_ADDRESS = 254
@@ -44,12 +45,13 @@ class UndeliverableAddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of a mail says besides its subject; `sender` as in a From header, `date` aware."""
+    """What the header of a mail says besides its subject; `sender` and `reply_to` as `address` writes them."""
 
     sender: str
     recipient: str
     message_id: str
     date: datetime
+    reply_to: str | None = None
 
 
 def mailbox(address: str) -> str:
@@ -68,10 +70,17 @@ def mailbox(address: str) -> str:
     return plain
 
 
+def address(of: Address) -> str:
+    """An address and its name as a header holds them (RFC 5322, 3.4); names beyond ASCII in encoded words."""
+    if of.name.isascii():
+        return formataddr((of.name, of.address))
+    return f"{_encoded(of.name)}\r\n <{of.address}>"
+
+
 def message(header: Header, mail: RenderedMail) -> bytes:
     """The mail; UTF-8 in the header only where the recipient's own address needs it (SMTPUTF8)."""
     head = _SHAPE.format(
-        sender=header.sender,
+        sender=header.sender if header.reply_to is None else f"{header.sender}\r\nReply-To: {header.reply_to}",
         recipient=header.recipient,
         subject=_encoded(mail.subject),
         date=format_datetime(header.date),

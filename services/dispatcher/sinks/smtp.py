@@ -1,6 +1,7 @@
 """One mail over one SMTP connection, and what each answer of the relay means for it."""
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from aiosmtplib import SMTP, SMTPResponse
 
 from services.dispatcher.delivery.ports import Busy, Receipt
 from services.dispatcher.settings import Settings, SmtpSecurity
+from shared.contract import mail_status
 from shared.contract.outcomes import AttemptOutcome, Reason
 
 _OK, _START_INPUT, _UNAVAILABLE, _PERMANENT = 250, 354, 421, 500
@@ -39,11 +41,12 @@ class Envelope:
 
 
 class RefusedError(Exception):
-    """The relay answered with something else than it should have."""
+    """The relay answered `verb` with something else than it should have."""
 
-    def __init__(self, response: SMTPResponse) -> None:
+    def __init__(self, response: SMTPResponse, verb: bytes = b"") -> None:
         super().__init__(response.code)
         self.response = response
+        self.verb = verb
 
 
 @dataclass(slots=True)
@@ -86,7 +89,7 @@ async def reset(client: SMTP) -> None:
 async def _asked(client: SMTP, expected: set[int] | frozenset[int], *command: bytes) -> None:
     response = await client.execute_command(*command)
     if response.code not in expected:
-        raise RefusedError(response)
+        raise RefusedError(response, command[0])
 
 
 def answered(response: SMTPResponse) -> Receipt | Busy:
@@ -97,6 +100,14 @@ def answered(response: SMTPResponse) -> Receipt | Busy:
     if response.code >= _PERMANENT:
         return Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, detail)
     return Receipt(AttemptOutcome.RETRY, Reason.DESTINATION_UNAVAILABLE, detail)
+
+
+def refused(error: RefusedError) -> Receipt | Busy:
+    """What a refusal means at its verb: at RCPT the relay may say that there is no such mailbox."""
+    answer = answered(error.response)
+    if isinstance(answer, Busy) or error.verb != b"RCPT":
+        return answer
+    return dataclasses.replace(answer, no_mailbox=mail_status.is_gone(error.response.message))
 
 
 def told(response: SMTPResponse) -> str:
