@@ -19,6 +19,7 @@ KNOWN = "TOCSIN_TEST_KNOWN_IDS"
 # What a schema cannot say: requests of the right shape that are refused all the same, by (method, path), and why.
 REFUSED_FOR_MEANING = {
     ("post", "/v1/notifications"): "links are web addresses, times lie ahead, somebody is reached",
+    ("post", "/api/sn_dex_desktop/notifications"): "recipients must exist, and a property switches it off",
     ("post", "/v1/endpoints"): "only some addresses may be connected to, and the recipient must exist",
     ("post", "/v1/keys"): "a key expires in the future",
     ("post", "/v1/dead-letters/redrive"): "exactly one of three ways to choose",
@@ -29,8 +30,13 @@ REFUSED_FOR_MEANING = {
     ("put", "/v1/users/{user}"): "the id in the body is the one in the address",
 }
 
-# An answer of 2xx to a request of the wrong shape, because its parts are answered each on its own.
-ANSWERED_IN_PARTS = {("post", "/v1/notifications/batch"), ("post", "/v1/directory/import")}
+# An answer of 2xx to what is called a wrong shape: parts are answered each on its own, and any text is a text.
+ANSWERED_IN_PARTS = {
+    ("post", "/v1/notifications/batch"),
+    ("post", "/v1/directory/import"),
+    ("post", "/v1/bodies"),
+    ("post", "/v1/mail/reports"),
+}
 
 _CONFIG = """
 {credentials}
@@ -93,9 +99,9 @@ def _configuration(api: Api) -> Iterator[str]:
     for path, operations in api.document["paths"].items():
         for method, operation in operations.items():
             if (method, path) in REFUSED_FOR_MEANING or _is_paged(operation):
-                yield _operation(method, path, "positive_data_acceptance", f"{_ACCEPTED}, 422")
+                yield _operation(method, path, "positive_data_acceptance", f"{_ACCEPTED}, 400, 422")
             if (method, path) in ANSWERED_IN_PARTS:
-                yield _operation(method, path, "negative_data_rejection", f"{_REJECTED}, 200")
+                yield _operation(method, path, "negative_data_rejection", f"{_REJECTED}, 200, 201")
 
 
 def _is_paged(operation: dict[str, Any]) -> bool:

@@ -47,7 +47,7 @@ class PreviewFields(RequestModel):
 
     params: Annotated[dict[ParamName, ParamValue], Field(max_length=_MOST_PARAMS)] = Field(default_factory=dict)
     recipient: Id | None = None
-    version: Annotated[Whole, Field(ge=0)] | None = None
+    version: Annotated[Whole, Field(ge=0, le=2**31 - 1)] | None = None
     html: Html | None = None
 
 
