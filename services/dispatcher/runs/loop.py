@@ -21,6 +21,8 @@ from shared.plugins import Function
 from shared.postgres import pool as postgres
 from shared.retry import Backoff
 from shared.runtime import lifecycle
+from shared.runtime.setbacks import Setbacks
+from shared.runtime.sweeping import sweeping
 from shared.scripts import Call
 
 _log = structlog.get_logger()
@@ -29,7 +31,7 @@ _LEASE_MARGIN_SECONDS = 30.0
 """A lease outlasts the time limit by what reading before and committing after may take."""
 
 _SWEEP_SECONDS = 5.0
-_AWAY_SECONDS = 1.0
+_AWAY = Backoff(first_seconds=0.5, longest_seconds=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,19 @@ class Background:
             return
         room = asyncio.Semaphore(self.settings.scripts_at_once)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._sweep(stop), name="runs that ran out")
-            said = ""
+            group.create_task(sweeping("runs that ran out", self._reopen, _SWEEP_SECONDS)(stop))
+            setbacks = Setbacks(_AWAY, "runs_wait")
             while not stop.is_set():
                 await room.acquire()
                 try:
                     run = None if stop.is_set() else await self._leased()
-                    said = ""
+                    setbacks.over()
+                    wait_seconds = self.settings.scripts_poll_seconds
                 except TransientError as error:
-                    run, said = None, self._waits(error, said)
+                    run, wait_seconds = None, setbacks.wait_seconds(error)
                 if run is None:
                     room.release()
-                    await lifecycle.pause(stop, self.settings.scripts_poll_seconds)
+                    await lifecycle.pause(stop, wait_seconds)
                 else:
                     group.create_task(self._work(run, room, stop), name=f"run {run.id}")
 
@@ -71,27 +74,22 @@ class Background:
 
     async def _reopened(self, stop: asyncio.Event) -> bool:
         """Take up what this process held when it died, before it holds anything new; False when stopped before."""
+        setbacks = Setbacks(_AWAY, "runs_wait")
         while not stop.is_set():
-            if await self._reopen(self.owner):
+            try:
+                await self._reopen(self.owner)
+            except TransientError as error:
+                await lifecycle.pause(stop, setbacks.wait_seconds(error))
+            else:
                 return True
-            await lifecycle.pause(stop, _AWAY_SECONDS)
         return False
 
-    async def _sweep(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await self._reopen(None)
-            await lifecycle.pause(stop, _SWEEP_SECONDS)
-
-    async def _reopen(self, owner: str | None) -> bool:
-        """Make due again what was leased too long, or by `owner`; False while PostgreSQL is away."""
-        try:
-            async with postgres.transaction(self.pool) as connection:
-                reopened = await store.reopen(connection, owner)
-        except TransientError:
-            return False
+    async def _reopen(self, owner: str | None = None) -> None:
+        """Make due again what was leased too long, or by `owner`; raises TransientError while PostgreSQL is away."""
+        async with postgres.transaction(self.pool) as connection:
+            reopened = await store.reopen(connection, owner)
         if reopened:
             _log.warning("runs_reopened", count=reopened)
-        return True
 
     async def _leased(self) -> Run | None:
         if self.callers.overdue() >= self.settings.scripts_at_once:
@@ -181,8 +179,3 @@ class Background:
         self.metrics.dead_letters.labels(reason).inc()
         _log.warning("run_dead", run=str(run.id), kind=run.kind, name=run.name, reason=reason)
         return "dead"
-
-    def _waits(self, error: TransientError, said: str) -> str:
-        if str(error) != said:
-            _log.warning("runs_wait", reason=error.reason, error=str(error))
-        return str(error)
