@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-import asyncpg
 import structlog
 
 from services.console import changes
@@ -18,7 +17,7 @@ from shared.contract.outcomes import Reason
 from shared.kafka.consumer import Batch, consume, open_consumer
 from shared.postgres import dead_letters, outbox, positions
 from shared.postgres.dead_letters import DeadLetter
-from shared.postgres.pool import Pool, tenant_transaction, transaction
+from shared.postgres.pool import REFUSED, Pool, tenant_transaction, transaction
 from shared.runtime import lifecycle, startup
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
@@ -27,7 +26,6 @@ _log = structlog.get_logger()
 
 GROUP = "console"
 _RECORDS_AT_ONCE = 500
-_UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
 class Following:
@@ -73,7 +71,7 @@ class Following:
         """Apply a tenant's changes; what the record refuses is found one by one, so that it holds up no others."""
         try:
             await self._apply(tenant, told)
-        except _UNSTORABLE as error:
+        except REFUSED as error:
             if len(told) == 1:
                 return [told[0].buried(Reason.INVALID, f"the record refuses it: {type(error).__name__}")]
             return [letter for each in told for letter in await self._applied(tenant, [each])]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
+from services.console.store import statements
 from shared.postgres.pool import Pool, tenant_transaction
 
 _KEPT_VERSIONS = 100
@@ -69,8 +70,7 @@ ORDER BY version DESC LIMIT 1
 
 async def get(pool: Pool, tenant: str, name: str, version: int | None) -> Template | None:
     """A version of a template, or the newest."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_GET, tenant, name, version)
+    row = await statements.row(pool, tenant, _GET, name, version)
     return None if row is None else _template(row)
 
 
@@ -83,8 +83,7 @@ ORDER BY name, version DESC LIMIT $3
 
 async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[Template]:
     """The newest version of each template without its HTML, in the order of names, behind `last`."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return [_template(row) for row in await connection.fetch(_LIST, tenant, last, most)]
+    return [_template(row) for row in await statements.rows(pool, tenant, _LIST, last, most)]
 
 
 _DELETE = """
@@ -94,8 +93,7 @@ UPDATE templates SET deleted_at = db_now() WHERE tenant = $1 AND name = $2 AND d
 
 async def delete(pool: Pool, tenant: str, name: str) -> bool:
     """Keep a template from new notifications; False when there is none."""
-    async with tenant_transaction(pool, tenant) as connection:
-        return await connection.fetchval(_DELETE, tenant, name) is not None
+    return await statements.row(pool, tenant, _DELETE, name) is not None
 
 
 _RECIPIENT = "SELECT first_name FROM users WHERE tenant = $1 AND id = $2"
@@ -103,8 +101,7 @@ _RECIPIENT = "SELECT first_name FROM users WHERE tenant = $1 AND id = $2"
 
 async def first_name(pool: Pool, tenant: str, recipient: str) -> str | None:
     """The first name of a user, '' where none is known; None when there is no such user."""
-    async with tenant_transaction(pool, tenant) as connection:
-        row = await connection.fetchrow(_RECIPIENT, tenant, recipient)
+    row = await statements.row(pool, tenant, _RECIPIENT, recipient)
     return None if row is None else row["first_name"] or ""
 
 
