@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared import markdown
+from shared.contract import user_status
 from shared.contract.importance import STANDARD_OPTIONS, Importance, ImportanceOptions
 from shared.contract.outcomes import NotificationState
 
@@ -91,7 +92,7 @@ class Item(BaseModel):
     """An item as its recipient sees it; `description_html` is sanitised.
 
     `type` and `status` are the notification's options of these names: a user notification's number of its type, and
-    the word for how the order stands (B11); others have none.
+    the word for how the order stands, shown in `status_css_class` (B11); others have none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -114,6 +115,7 @@ class Item(BaseModel):
     items: Sequence[Mapping[str, Any]]
     type: str | None = None
     status: str | None = None
+    status_css_class: str | None = None
     version: int
 
 
@@ -138,5 +140,6 @@ def seen(stored: StoredItem, importances: Mapping[Importance, ImportanceOptions]
         items=stored.items,
         type=stored.type,
         status=stored.status,
+        status_css_class=user_status.css_class(stored.status),
         version=stored.version,
     )

@@ -63,7 +63,7 @@ async def caller(system: Trial) -> Caller:
     )
 
 
-async def test_the_program_of_the_tutorial_reaches_webhook_and_inbox_with_type_and_status(caller: Caller) -> None:
+async def test_the_program_of_the_tutorial_reaches_webhook_and_inbox_with_type_and_colour(caller: Caller) -> None:
     [text] = PROGRAM.findall((repository.ROOT / "docs" / "tutorials" / "from-sam.md").read_text())
     environment = {
         "PATH": os.environ["PATH"],
@@ -82,6 +82,7 @@ async def test_the_program_of_the_tutorial_reaches_webhook_and_inbox_with_type_a
     items = await outside.inbox_items(caller.system, await outside.inbox_of(caller.system, "aaron"))
     [item] = [item for item in items if item["id"] == sent]
     assert (item["type"], item["status"], item["importance"]) == ("7", "Available", "info")
+    assert item["status_css_class"] == "bg-success"
 
 
 async def test_a_team_is_told_with_the_tag_in_the_link_and_version_2_counts_it(caller: Caller) -> None:

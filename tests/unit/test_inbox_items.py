@@ -10,6 +10,7 @@ from services.inbox import items
 from services.inbox.items import Completion, StoredItem
 from shared.contract.importance import Importance, ImportanceOptions
 from shared.contract.outcomes import NotificationState
+from shared.contract.user_status import UserStatus
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 URL = "https://crm.example/4172"
@@ -91,7 +92,7 @@ def test_an_item_is_seen_under_the_names_of_the_wire() -> None:
     assert set(seen) == {
         "id", "name", "description", "description_html", "importance", "css_class", "class", "created_at",
         "expires_at", "state", "completed_by", "completed_at", "dismissed", "action_url", "popup", "items", "type",
-        "status", "version",
+        "status", "status_css_class", "version",
     }  # fmt: skip
     assert seen["description_html"] == "<p><strong>Please</strong></p>"
     assert (seen["css_class"], seen["popup"]) == ("bg-warning", True)
@@ -102,3 +103,13 @@ def test_a_user_notification_shows_its_type_and_status_and_others_have_none() ->
     assert (order.type, order.status) == ("7", "Shortage")
     other = items.seen(stored(), items.presented({}))
     assert (other.type, other.status) == (None, None)
+
+
+def test_every_status_of_the_source_has_a_colour_of_its_own() -> None:
+    shown = [items.seen(stored(status=word), items.presented({})).status_css_class for word in UserStatus]
+    assert shown == ["bg-success", "bg-warning", "bg-danger", "bg-info"]
+
+
+def test_a_status_that_is_none_of_the_source_has_no_colour() -> None:
+    assert items.seen(stored(status="Shipped"), items.presented({})).status_css_class is None
+    assert items.seen(stored(), items.presented({})).status_css_class is None

@@ -10,6 +10,7 @@ from services.ingest.dialects.sam import rules
 from services.ingest.dialects.sam.body import Kind, SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from shared import links
+from shared.contract import user_status
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
 from shared.contract.messages import Audience, RelatedItem
@@ -178,7 +179,7 @@ def _options(sent: SendNotification, facts: Facts) -> dict[str, Any]:
     if sent.user_notification_type_id is not None:
         found["type"] = str(sent.user_notification_type_id)
     if sent.user_notification_type_status_id is not None:
-        found["status"] = rules.USER_STATUSES[sent.user_notification_type_status_id]
+        found["status"] = user_status.BY_NUMBER[sent.user_notification_type_status_id].value
     if facts.tag is not None:
         found["link_query"] = _query(facts.tag)
     return found

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from services.ingest import local_times
 from services.ingest.dialects.sam.body import LONGEST_MESSAGE, Kind, SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
+from shared.contract import user_status
 
 MOST_USERS = 10
 LONGEST_AHEAD = timedelta(days=3_653)
 """A schedule reaches at most ten years ahead; what is later is a mistake."""
 
-USER_STATUSES = {1: "Available", 2: "Shortage", 3: "Depleted", 4: "Short Dated"}
 EMAIL_BODY = "emailBody"
 
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
@@ -160,8 +160,8 @@ def _user_fields(sent: SendNotification) -> Iterator[Fault]:
     if sent.type is not Kind.USER:
         for field in (field for field, value in given.items() if value is not None):
             yield invalid(field, "is only used for type UN; leave it out")
-    elif sent.user_notification_type_status_id not in {None, *USER_STATUSES}:
-        known = ", ".join(f"{number}={name}" for number, name in USER_STATUSES.items())
+    elif sent.user_notification_type_status_id not in {None, *user_status.BY_NUMBER}:
+        known = ", ".join(f"{number}={name}" for number, name in user_status.BY_NUMBER.items())
         yield invalid("userNotificationTypeStatusId", f"must be one of {known}")
 
 
