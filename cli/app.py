@@ -9,6 +9,7 @@ from cli import (
     dead_letters,
     env,
     groups,
+    inbox,
     installation,
     keys,
     schedules,
@@ -41,6 +42,7 @@ def build() -> typer.Typer:
     app.command("migrate")(installation.migrate)
     app.add_typer(users.app, name="users")
     app.add_typer(groups.app, name="groups")
+    app.add_typer(inbox.app, name="inbox")
     app.add_typer(keys.app, name="keys")
     app.add_typer(tenants.app, name="tenants")
     app.add_typer(installation.topics, name="topics")

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 
 from cli import flags
 from cli.errors import CommandError
-from shared.client import AsyncTocsin, Console
+from shared.client import AsyncTocsin, Console, Inbox, InboxTokens
 from shared.runtime.settings import BaseServiceSettings
 
 _CHECKOUT = Path(__file__).parents[1]
@@ -26,6 +26,7 @@ class Environment(BaseSettings):
 
     state: Path = _CHECKOUT / ".tocsin"
     ingest_url: str | None = None
+    inbox_url: str | None = None
     console_url: str | None = None
     api_key: SecretStr | None = None
     kafka_bootstrap: str | None = None
@@ -74,6 +75,18 @@ class Target(flags.Group):
             return [each async for each in question(console)]
 
         return self.asked(every)
+
+    def inbox_of(self, recipient: str, question: Callable[[Inbox], Awaitable[T]]) -> T:
+        """What the inbox answers to one question of a recipient, for whom the key is good."""
+        url = self._url or self._environment.inbox_url or self._address("inbox", "--url or TOCSIN_INBOX_URL")
+
+        async def answer() -> T:
+            async with InboxTokens(url, self._api_key("admin_key")) as tokens:
+                issued = await tokens.token(recipient)
+            async with Inbox(url, issued.token) as inbox:
+                return await question(inbox)
+
+        return asyncio.run(answer())
 
     def kafka(self, flag: str | None) -> str:
         """The bootstrap address of Kafka."""

@@ -10,7 +10,7 @@ from cli.app import build
 _HEAD = """# Commands
 
 `tocsin` is what an operator types. Each command takes `--json` and then prints one JSON document. What is not given as
-an option comes from the environment (`TOCSIN_INGEST_URL`, `TOCSIN_CONSOLE_URL`, `TOCSIN_API_KEY`,
+an option comes from the environment (`TOCSIN_INGEST_URL`, `TOCSIN_INBOX_URL`, `TOCSIN_CONSOLE_URL`, `TOCSIN_API_KEY`,
 `TOCSIN_KAFKA_BOOTSTRAP`, `TOCSIN_POSTGRES_DSN`, `TOCSIN_API_KEY_SECRET_FILE`, `TOCSIN_STATE`), and then from the
 `endpoints.json` that a running `tocsin up` keeps in its state folder.
 

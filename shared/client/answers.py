@@ -189,6 +189,61 @@ class Redriven(Answer):
     refused: tuple[RefusedLetter, ...] = ()
 
 
+class InboxItem(Answer):
+    """A notification as its recipient sees it; `css_class` and `status_css_class` colour it, `popup` says how to open.
+
+    `state` is `no_action`, `action_required` or `action_complete`.
+    """
+
+    id: UUID
+    name: str
+    description: str
+    description_html: str
+    importance: str
+    css_class: str
+    class_key: Annotated[str, Field(alias="class")]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    state: str
+    completed_by: str | None = None
+    completed_at: AwareDatetime | None = None
+    dismissed: bool
+    action_url: str | None = None
+    popup: bool = False
+    items: tuple[dict[str, Any], ...] = ()
+    type: str | None = None
+    status: str | None = None
+    status_css_class: str | None = None
+    version: int
+
+
+class InboxCount(Answer):
+    """Items that are open, and those of them that require an action."""
+
+    open: int
+    action_required: int
+
+
+class ActionUrl(Answer):
+    """Where to go to complete an item."""
+
+    url: str
+
+
+class Confirmation(Answer):
+    """What to ask before completing an item."""
+
+    confirm: str
+
+
+class InboxToken(Answer):
+    """What opens one recipient's inbox, and the address that logs in by it."""
+
+    token: str
+    expires_at: AwareDatetime
+    login_url: str
+
+
 class WrongLine(Answer):
     """A line of a file that was not imported, and why."""
 

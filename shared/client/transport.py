@@ -82,7 +82,7 @@ class Transport:
             self._session = None
 
     async def answer(self, call: Call) -> Any:
-        """The JSON of a successful answer, None where it has no body.
+        """The JSON of a successful answer, None where it has no body; of a 303 `{"location": …}`, not followed.
 
         Raises:
             RefusedError: the answer is an error that a repeat would not change.
@@ -135,6 +135,8 @@ def _answer_of(response: aiohttp.ClientResponse, content: bytes, call: Call) -> 
         )
     if own is not None:
         return own
+    if response.status == HTTPStatus.SEE_OTHER:
+        return {"location": response.headers["Location"]}
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise _refusal(response.status, content)
     if not content:
