@@ -50,7 +50,10 @@ def lines_of_ndjson(text: str, content: Content) -> Iterator[FileLine]:
 
 
 def lines_of_csv(text: str, content: Content) -> Iterator[FileLine]:
-    """The entries of CSV (RFC 4180) with a header of field names; empty cells are absent, lists are split at `;`."""
+    """The entries of CSV (RFC 4180) with a header of field names; empty cells are absent, lists are split at `;`.
+
+    Quiet hours are one cell, such as `22:00-07:00`.
+    """
     reader = csv.DictReader(io.StringIO(text), restkey="", strict=True)
     try:
         for row in reader:
@@ -64,6 +67,8 @@ def _of_cells(row: dict[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {name: value for name, value in row.items() if value}
     if isinstance(cells.get("roles"), str):
         cells["roles"] = [role.strip() for role in cells["roles"].split(_LIST_SEPARATOR) if role.strip()]
+    if isinstance(cells.get("quiet_hours"), str):
+        cells["quiet_hours"] = dict(zip(("from", "to"), cells["quiet_hours"].split("-", 1), strict=False))
     return cells
 
 

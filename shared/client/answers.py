@@ -88,6 +88,13 @@ class Trace(Answer):
     next: str | None = None
 
 
+class QuietHours(Answer):
+    """When a user wants no push and no mail outside the urgent lane: HH:MM by the clocks of the user's time zone."""
+
+    begins: str = Field(alias="from")
+    ends: str = Field(alias="to")
+
+
 class User(Answer):
     """A recipient of the directory; only `id` must be known."""
 
@@ -98,6 +105,7 @@ class User(Answer):
     last_name: str | None = None
     locale: str | None = None
     timezone: str | None = None
+    quiet_hours: QuietHours | None = None
     kind: Literal["user", "system"] = "user"
     roles: tuple[str, ...] = ()
 

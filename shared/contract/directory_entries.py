@@ -48,6 +48,8 @@ def _without_slash(text: str) -> str:
 
 ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
 LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
+WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""Hours and minutes of a day, such as 07:00."""
 GroupId = Annotated[Id, AfterValidator(_without_slash), Field(json_schema_extra={"pattern": r"^[^/\x00-\x1f\x7f]*$"})]
 
 
@@ -55,12 +57,31 @@ _EMAIL = Field(json_schema_extra={"format": "email"})
 _ZONE = Field(json_schema_extra={"format": "iana-time-zone"})
 
 
+class QuietHours(RequestModel):
+    """When a user wants no push and no mail outside the urgent lane, by the clocks of the user's time zone.
+
+    Without a time zone that is UTC. `to` before `from` means the next day.
+    """
+
+    model_config = ConfigDict(validate_by_name=False)
+
+    begins: Annotated[WallTime, Field(alias="from")]
+    ends: Annotated[WallTime, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _is_part_of_a_day(self) -> Self:
+        if self.begins == self.ends:
+            raise ValueError("from and to are the same time; leave quiet hours out, or make them end at another")
+        return self
+
+
 class UserFields(RequestModel):
     """A user as a tenant describes it."""
 
     model_config = example(
-        {"id": "ada", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB", "timezone": "Europe/London"}
-    )
+        {"id": "ada", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB", "timezone": "Europe/London",
+         "quiet_hours": {"from": "22:00", "to": "07:00"}}
+    )  # fmt: skip
 
     id: Id | None = None
     login: LongLine | None = None
@@ -71,6 +92,7 @@ class UserFields(RequestModel):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$", max_length=35)] | None
     ) = None
     timezone: Annotated[str, AfterValidator(_zone), _ZONE] | None = None
+    quiet_hours: QuietHours | None = None
     kind: Literal["user", "system"] = "user"
     roles: Annotated[tuple[ShortLine, ...], Field(max_length=MAX_ROLES)] = ()
 

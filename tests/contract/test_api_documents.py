@@ -40,8 +40,8 @@ ANSWERS = [
 # Bodies as the wire documentation shows them, where each field is optional or an alternative to another.
 REQUESTS: list[tuple[str, str, Json]] = [
     ("console", "UserFields", {"id": "ada", "login": "ada", "email": "ada@example.com", "first_name": "Ada",
-                               "last_name": "L", "locale": "en-GB", "timezone": "Europe/London", "kind": "user",
-                               "roles": ["admin"]}),
+                               "last_name": "L", "locale": "en-GB", "timezone": "Europe/London",
+                               "quiet_hours": {"from": "22:00", "to": "07:00"}, "kind": "user", "roles": ["admin"]}),
     ("console", "EndpointFields", {"recipient": "ada", "channel": "push", "kind": "webhook", "address": "https://a.b"}),
     ("console", "ClassFields", {"name": "Enquiries", "options": {"email": "digest", "window_seconds": 900}}),
     ("console", "ImportanceFields", {"retention": 7, "cssClass": "bg-danger", "sort": 1, "send": True}),

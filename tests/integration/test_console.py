@@ -24,9 +24,11 @@ def codes(answer: Answer) -> list[tuple[str, str]]:
 async def test_a_user_is_put_read_listed_and_deleted_with_endpoints_and_memberships(console: Console) -> None:
     ada = {
         "id": "ada", "login": "ada", "email": "ada@example.test", "first_name": "Ada", "last_name": "Lovelace",
-        "locale": "en-GB", "timezone": "Europe/London", "kind": "user", "roles": ["admin"],
+        "locale": "en-GB", "timezone": "Europe/London", "quiet_hours": {"from": "22:00", "to": "07:30"}, "kind": "user",
+        "roles": ["admin"],
     }  # fmt: skip
     assert (await console.ask("PUT", "/v1/users/ada", json=ada)).json == ada
+    assert (await console.ask("GET", "/v1/users/ada")).json == ada
     await console.user("grace")
     await console.user("ada")
     assert (await console.ask("GET", "/v1/users/ada")).json["email"] is None, "PUT replaces every field"
@@ -55,8 +57,21 @@ async def test_ids_may_hold_any_character_of_a_line(console: Console) -> None:
         ({"login": "a\u0000"}, [("/login", "value_error")]),
         ({"first_name": "a\nb"}, [("/first_name", "value_error")]),
         ({"kind": "robot"}, [("/kind", "literal_error")]),
+        ({"quiet_hours": {"from": "22:00", "to": "24:00"}}, [("/quiet_hours/to", "string_pattern_mismatch")]),
+        ({"quiet_hours": {"from": "22:00"}}, [("/quiet_hours/to", "missing")]),
+        ({"quiet_hours": {"from": "22:00", "to": "22:00"}}, [("/quiet_hours", "value_error")]),
     ],
-    ids=["unknown field", "other id", "no address, no zone", "NUL", "two lines", "unknown kind"],
+    ids=[
+        "unknown field",
+        "other id",
+        "no address, no zone",
+        "NUL",
+        "two lines",
+        "unknown kind",
+        "no time of day",
+        "no end",
+        "no length",
+    ],
 )
 async def test_a_wrong_user_is_refused_with_every_error(
     console: Console, body: dict[str, Any], wrong: list[tuple[str, str]]

@@ -101,6 +101,8 @@ async def test_the_committed_examples_are_taken_in(bench: Bench) -> None:
     await bench.tell(*(json.loads(path.read_text()) for path in EXAMPLES))
     assert bench.counted("applied") == len(EXAMPLES) == 4
     assert await bench.ask("SELECT 1 FROM dead_letters") == []
+    quiet = await bench.ask("SELECT to_char(quiet_from, 'HH24:MI'), to_char(quiet_to, 'HH24:MI') FROM users")
+    assert ("22:00", "07:00") in quiet
 
 
 async def test_only_a_larger_version_changes_anything_removals_included(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.console import files
 from services.console.files import Content
-from shared.contract.directory_entries import DirectoryChanged, GroupEntry, UserEntry, UserFields
+from shared.contract.directory_entries import DirectoryChanged, GroupEntry, QuietHours, UserEntry, UserFields
 
 
 def user_of(line: files.FileLine) -> str | None:
@@ -26,6 +26,15 @@ def test_cells_of_csv_are_fields_and_empty_ones_are_absent() -> None:
     assert isinstance(lines[0].entry, UserEntry)
     assert (lines[0].entry.email, lines[0].entry.roles) == (None, ("admin", "editor"))
     assert [error.pointer for line in lines[1:] for error in line.errors] == ["/id", "/kind"]
+
+
+def test_quiet_hours_are_one_cell_of_csv() -> None:
+    text = "id,quiet_hours\nada,22:00-07:00\ngrace,22:00\nalan,22:00-7\nken,22:00-22:00\n"
+    first, *wrong = files.lines_of_csv(text, Content.USERS)
+    assert isinstance(first.entry, UserEntry)
+    assert first.entry.quiet_hours == QuietHours.model_validate({"from": "22:00", "to": "07:00"})
+    pointers = [error.pointer for line in wrong for error in line.errors]
+    assert pointers == ["/quiet_hours/to", "/quiet_hours/to", "/quiet_hours"]
 
 
 def test_a_file_that_is_no_csv_is_refused_from_where_it_breaks() -> None:

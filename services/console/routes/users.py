@@ -44,10 +44,10 @@ class Users:
         """Make a user, or replace the one there is with every field."""
         if fields.id not in (None, user):
             raise unprocessable("/id", "mismatch", "the id in the body is not the one in the address")
-        entry = UserEntry.model_validate({**fields.model_dump(), "id": user})
+        entry = UserEntry.model_validate({**dict(fields), "id": user})
         async with tenant_transaction(self._pool, key.tenant) as connection:
             await store.put(connection, key.tenant, [entry])
-        return User(**entry.model_dump())
+        return User(**dict(entry))
 
     async def delete(self, key: DirectoryKey, user: PathId) -> None:
         """Delete a user with the user's endpoints and memberships."""

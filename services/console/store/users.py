@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 
 from services.console.store import statements
-from shared.contract.directory_entries import UserEntry
+from shared.contract.directory_entries import QuietHours, UserEntry
 from shared.postgres.pool import Connection, Pool
 
 
@@ -22,22 +22,24 @@ class User:
     last_name: str | None
     locale: str | None
     timezone: str | None
+    quiet_hours: QuietHours | None
     kind: str
     roles: Sequence[str]
 
 
 # Roles travel as JSON: unnest would flatten an array of arrays.
 _PUT = """
-INSERT INTO users (tenant, id, login, email, first_name, last_name, locale, timezone, kind, roles)
-SELECT $1, put.id, put.login, put.email, put.first_name, put.last_name, put.locale, put.timezone, put.kind,
-       ARRAY(SELECT jsonb_array_elements_text(put.roles::jsonb))
+INSERT INTO users (tenant, id, login, email, first_name, last_name, locale, timezone, quiet_from, quiet_to, kind, roles)
+SELECT $1, put.id, put.login, put.email, put.first_name, put.last_name, put.locale, put.timezone,
+       put.quiet_from::time, put.quiet_to::time, put.kind, ARRAY(SELECT jsonb_array_elements_text(put.roles::jsonb))
 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[])
-  AS put (id, login, email, first_name, last_name, locale, timezone, kind, roles)
+            $10::text[], $11::text[], $12::text[])
+  AS put (id, login, email, first_name, last_name, locale, timezone, quiet_from, quiet_to, kind, roles)
 ORDER BY put.id
 ON CONFLICT (tenant, id) DO UPDATE SET login = excluded.login, email = excluded.email,
   first_name = excluded.first_name, last_name = excluded.last_name, locale = excluded.locale,
-  timezone = excluded.timezone, kind = excluded.kind, roles = excluded.roles, changed_at = clock_timestamp()
+  timezone = excluded.timezone, quiet_from = excluded.quiet_from, quiet_to = excluded.quiet_to,
+  kind = excluded.kind, roles = excluded.roles, changed_at = clock_timestamp()
 """
 
 
@@ -46,7 +48,8 @@ async def put(connection: Connection, tenant: str, users: Sequence[UserEntry]) -
     if not users:
         return
     rows = [
-        (user.id, user.login, user.email, user.first_name, user.last_name, user.locale, user.timezone, user.kind,
+        (user.id, user.login, user.email, user.first_name, user.last_name, user.locale, user.timezone,
+         user.quiet_hours and user.quiet_hours.begins, user.quiet_hours and user.quiet_hours.ends, user.kind,
          orjson.dumps(list(user.roles)).decode())
         for user in users
     ]  # fmt: skip
@@ -54,7 +57,7 @@ async def put(connection: Connection, tenant: str, users: Sequence[UserEntry]) -
 
 
 _GET = """
-SELECT id, login, email, first_name, last_name, locale, timezone, kind, roles FROM users
+SELECT id, login, email, first_name, last_name, locale, timezone, quiet_from, quiet_to, kind, roles FROM users
 WHERE tenant = $1 AND id = $2
 """
 
@@ -66,7 +69,7 @@ async def get(pool: Pool, tenant: str, user: str) -> User | None:
 
 
 _LIST = """
-SELECT id, login, email, first_name, last_name, locale, timezone, kind, roles FROM users
+SELECT id, login, email, first_name, last_name, locale, timezone, quiet_from, quiet_to, kind, roles FROM users
 WHERE tenant = $1 AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3
 """
 
@@ -91,4 +94,7 @@ async def delete(connection: Connection, tenant: str, users: Sequence[str]) -> i
 
 
 def _user(row: asyncpg.Record) -> User:
-    return User(*row.values())
+    about = dict(row)
+    begins, ends = about.pop("quiet_from"), about.pop("quiet_to")
+    quiet = None if begins is None else QuietHours.model_validate({"from": f"{begins:%H:%M}", "to": f"{ends:%H:%M}"})
+    return User(**about, quiet_hours=quiet)
