@@ -86,6 +86,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     EMPTY_DIGEST = "empty_digest"
     TENANT_PAUSED = "tenant_paused"
+    QUIET_HOURS = "quiet_hours"
     DESTINATION_FULL = "destination_full"
     HANDED_BACK = "handed_back"
     ENDPOINT_DISABLED = "endpoint_disabled"

@@ -236,3 +236,20 @@ async def test_the_oldest_delivery_under_way_is_a_gauge_by_lane_and_channel(stag
     assert age is not None
     assert 300 <= age < 360
     assert stage.registry.get_sample_value("tocsin_oldest_pending_seconds", {**labels, "channel": "email"}) == 0
+
+
+async def test_what_quiet_hours_hold_is_pending_from_their_end(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    notification = await rows.notification(stage.owner, lane="routine")
+    for channel, due_at in (("push", now + timedelta(hours=1)), ("email", now - timedelta(minutes=1))):
+        held = {"channel": channel, "reason": "quiet_hours", "due_at": due_at}
+        await rows.delivery(stage.owner, notification, **held, accepted_at=now - timedelta(hours=8))
+    await Pending(stage.pool, stage.metrics).measure()
+    ages = {
+        channel: stage.registry.get_sample_value(
+            "tocsin_oldest_pending_seconds", {"lane": "routine", "channel": channel}
+        )
+        for channel in ("push", "email")
+    }
+    assert ages["push"] == 0
+    assert 60 <= (ages["email"] or 0) < 120

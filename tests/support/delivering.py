@@ -60,11 +60,12 @@ class Bench:
     channel: Channel
 
     instance: str = "sink-0"
+    lane: Lane = Lane.URGENT
 
     @property
     def slot(self) -> Slot:
         """The slot of this process."""
-        return Slot(self.channel, Lane.URGENT, self.instance)
+        return Slot(self.channel, self.lane, self.instance)
 
     @property
     def claims(self) -> ClaimStore:
@@ -135,7 +136,7 @@ class Bench:
         values: dict[str, Any] = {
             "id": ids.delivery(TENANT, about, recipient, str(endpoint)), "at": now, "tenant": TENANT,
             "subject": "notification", "subject_id": about, "recipient": recipient, "endpoint": str(endpoint),
-            "channel": self.channel, "lane": Lane.URGENT, "attempt": 1, "accepted_at": now, "expires_on": tomorrow(),
+            "channel": self.channel, "lane": self.lane, "attempt": 1, "accepted_at": now, "expires_on": tomorrow(),
             **given,
         }  # fmt: skip
         return DeliveryRequested(**values)

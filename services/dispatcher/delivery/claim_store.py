@@ -30,12 +30,14 @@ asked AS (
 _JUDGED_PUSH = """
 judged AS MATERIALIZED (
   SELECT a.*, n.notices, n.class_key AS class_name, n.holds, jsonb_build_array(e.address, e.secret) AS target,
+    least(q.until, n.expires_at) AS quiet_until,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
          WHEN e.id IS NULL THEN 'endpoint_gone'
          WHEN e.state <> 'active' THEN 'endpoint_disabled'
          WHEN e.kind <> 'webhook' THEN 'unsupported'
+         WHEN q.until IS NOT NULL THEN 'quiet_hours'
     END AS reason
   FROM asked a
   CROSS JOIN LATERAL (
@@ -47,6 +49,10 @@ judged AS MATERIALIZED (
   ) n
   LEFT JOIN tenants t ON t.id = a.tenant
   LEFT JOIN endpoints e ON e.id = a.endpoint::uuid AND e.tenant = a.tenant
+  LEFT JOIN LATERAL (
+    SELECT quiet_until(db_now(), u.quiet_from, u.quiet_to, coalesce(u.timezone, 'UTC')) AS until FROM users u
+    WHERE $11 <> 'urgent' AND u.tenant = a.tenant AND u.id = a.recipient AND u.quiet_from IS NOT NULL
+  ) q ON true
 ),"""
 
 _JUDGED_EMAIL = """
@@ -93,6 +99,7 @@ told AS (
 ), judged AS MATERIALIZED (
   SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds,
     jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone, f.properties) AS target,
+    least(q.until, n.expires_at) AS quiet_until,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
@@ -101,6 +108,7 @@ told AS (
          WHEN u.kind = 'system' THEN 'system_user'
          WHEN coalesce(u.email, '') = '' THEN 'no_address'
          WHEN s.suppressed THEN 'suppressed'
+         WHEN q.until IS NOT NULL THEN 'quiet_hours'
     END AS reason
   FROM asked a
   JOIN told n ON n.delivery_id = a.id
@@ -111,6 +119,10 @@ told AS (
     SELECT true AS suppressed FROM suppressions s
     WHERE s.tenant = a.tenant AND s.hash = address_hash(a.tenant, u.email) LIMIT 1
   ) s ON true
+  LEFT JOIN LATERAL (
+    SELECT quiet_until(db_now(), u.quiet_from, u.quiet_to, coalesce(u.timezone, 'UTC')) AS until
+    WHERE $11 <> 'urgent' AND u.quiet_from IS NOT NULL
+  ) q ON true
   LEFT JOIN classes k ON k.tenant = a.tenant AND k.key = n.class_key
 ),"""
 
@@ -123,11 +135,11 @@ claimed AS (
     j.reason, j.attempt, 1,
     CASE WHEN s.state = 'leased' THEN $12 END,
     CASE WHEN s.state = 'leased' THEN db_now() + make_interval(secs => $13) END,
-    CASE WHEN s.state = 'retry' THEN 'infinity'::timestamptz END,
+    CASE j.reason WHEN 'tenant_paused' THEN 'infinity' WHEN 'quiet_hours' THEN j.quiet_until END,
     j.accepted_at, db_now(),
     CASE WHEN s.state NOT IN ('leased', 'retry') THEN db_now() END
   FROM judged j CROSS JOIN LATERAL (
-    SELECT CASE WHEN j.reason IS NULL THEN 'leased' WHEN j.reason = 'tenant_paused' THEN 'retry'
+    SELECT CASE WHEN j.reason IS NULL THEN 'leased' WHEN j.reason IN ('tenant_paused', 'quiet_hours') THEN 'retry'
                 WHEN j.reason IN ('cancelled', 'expired') THEN j.reason ELSE 'skipped' END AS state
   ) s
   ORDER BY j.id

@@ -148,10 +148,14 @@ async def known(connection: Connection, deliveries: Sequence[DeliveryRequested])
     return {row["id"] for row in await connection.fetch(_KNOWN, wanted, days)}
 
 
-# What waits for a paused tenant (due at infinity) is not late.
+# What waits for a paused tenant (due at infinity) is not late, and what quiet hours hold is not before they end.
 _OLDEST = """
-SELECT lane, channel, extract(epoch FROM db_now() - min(accepted_at))::float8 AS age_seconds FROM deliveries
-WHERE state = 'leased' OR (state = 'retry' AND due_at < 'infinity') GROUP BY lane, channel
+SELECT lane, channel, extract(
+    epoch FROM db_now() - min(CASE reason WHEN 'quiet_hours' THEN due_at ELSE accepted_at END))::float8 AS age_seconds
+FROM deliveries
+WHERE state = 'leased'
+  OR (state = 'retry' AND due_at < CASE reason WHEN 'quiet_hours' THEN db_now() ELSE 'infinity' END)
+GROUP BY lane, channel
 """
 
 
