@@ -5,7 +5,6 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from shared.destinations import ForbiddenDestinationError, Policy
@@ -67,17 +66,30 @@ class CheckedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def session(resolver: AbstractResolver, timeout_seconds: float, connect_seconds: float) -> aiohttp.ClientSession:
-    """A session that follows nothing, keeps no cookies, asks no proxy, wants no certain answer and unpacks nothing.
+class KeptResolver(AbstractResolver):
+    """Remembers the addresses of a name for a while, and asks once for all who want the same name meanwhile."""
 
-    The number of requests to a host is not limited here but by whoever sends.
-    """
-    connector = aiohttp.TCPConnector(resolver=resolver, limit=0, ttl_dns_cache=_KEPT_SECONDS)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds),
-        auto_decompress=False,
-        skip_auto_headers=("Accept", "Accept-Encoding"),
-        trust_env=False,
-    )
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+        self._asked: dict[tuple[str, int], asyncio.Task[list[ResolveResult]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a name; raises what the resolver raises, to everyone who waited for it."""
+        wanted = host, port
+        asking = self._asked.get(wanted)
+        if asking is None:
+            asking = self._asked[wanted] = asyncio.create_task(self._resolver.resolve(host, port, family))
+            asking.add_done_callback(lambda done: self._answered(wanted, done))
+        return await asyncio.shield(asking)
+
+    def _answered(self, wanted: tuple[str, int], done: asyncio.Task[list[ResolveResult]]) -> None:
+        failed = done.cancelled() or done.exception() is not None
+        asyncio.get_running_loop().call_later(0 if failed else _KEPT_SECONDS, self._asked.pop, wanted, None)
+
+    async def close(self) -> None:
+        """Forget lookups under way, and close the resolver that is asked."""
+        for asking in self._asked.values():
+            asking.cancel()
+        await self._resolver.close()

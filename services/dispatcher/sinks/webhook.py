@@ -1,31 +1,47 @@
 """Push by webhook: a POST signed as Standard Webhooks says, and what its answer means."""
 
+import base64
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver
-from standardwebhooks import Webhook as Signer
 
 from services.dispatcher.delivery.ports import Claim, Receipt, Webhook
 from services.dispatcher.settings import Settings
-from services.dispatcher.sinks import network
+from services.dispatcher.sinks import network, posting
+from services.dispatcher.sinks.connection import Answer, MalformedAnswerError, ServerDisconnectedError
+from services.dispatcher.sinks.posting import ConnectError, ConnectTimeoutError, Posting
 from shared import destinations, retry
 from shared.clock import Clock
 from shared.contract.outcomes import AttemptOutcome, Reason
 from shared.destinations import Destination, ForbiddenDestinationError, Policy
 
-_HEADERS = {"Content-Type": "application/json", "User-Agent": "Tocsin/1"}
 _KNOWN_ADDRESSES = 10_000
-_LARGEST_ANSWER_BYTES = 64 * 1024
-"""An answer is read this far, so that the connection can be used again; a longer one costs the connection."""
 
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers below 500 that ask for a repeat (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4)."""
+
+_NOBODY_KNOWS = (TimeoutError, ServerDisconnectedError, MalformedAnswerError)
+
+_HEAD = "POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nUser-Agent: Tocsin/1\r\n"
+_USUAL_PORTS = {"http": 80, "https": 443}
+_PLAIN = "-._~!$&'()*+,;=:@/?%"
+"""What stays as it is in a path and a query beside letters and digits (RFC 3986 3.3, 3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where an address leads: the destination, and the head of every request to it without what the body decides."""
+
+    destination: Destination
+    head: bytes
 
 
 class WebhookSink:
@@ -33,17 +49,16 @@ class WebhookSink:
 
     single = False
 
-    def __init__(self, http: aiohttp.ClientSession, policy: Policy, clock: Clock, connections: int) -> None:
+    def __init__(self, http: Posting, policy: Policy, clock: Clock, connections: int) -> None:
         self._http = http
         self._clock = clock
         self.connections = connections
-        self._destination = lru_cache(_KNOWN_ADDRESSES)(policy.destination)
-        self._signer = lru_cache(_KNOWN_ADDRESSES)(Signer)
+        self._way = lru_cache(_KNOWN_ADDRESSES)(lambda address: _way(policy.destination(address), address))
 
     def destination(self, claim: Claim) -> str:
         """The host and port of the endpoint; one name for all addresses that will be refused."""
         try:
-            found: Destination = self._destination(_endpoint(claim).address)
+            found = self._way(_endpoint(claim).address).destination
         except ForbiddenDestinationError:
             return "forbidden"
         return f"{found.host}:{found.port}"
@@ -52,27 +67,17 @@ class WebhookSink:
         """POST the notification once; redirects are answers, not ways."""
         endpoint = _endpoint(claim)
         try:
-            self._destination(endpoint.address)
-            body = body_of(claim)
-            headers = self._signed(claim, endpoint.secret, body)
-            async with self._http.post(endpoint.address, data=body, headers=headers, allow_redirects=False) as response:
-                receipt = self._answered(response)
-                await _read_through(response)
-                return receipt
-        except (ForbiddenDestinationError, aiohttp.ClientError, TimeoutError) as error:
+            way = self._way(endpoint.address)
+            request = signed(way.head, str(claim.request.id), endpoint.secret, self._seconds(), body_of(claim))
+            return self._answered(await self._http.ask(way.destination, request))
+        except (ForbiddenDestinationError, ConnectError, *_NOBODY_KNOWS) as error:
             return _translated(error)
 
-    def _signed(self, claim: Claim, secret: str, body: bytes) -> dict[str, str]:
-        delivery, now = str(claim.request.id), self._clock.now()
-        return {
-            **_HEADERS,
-            "webhook-id": delivery,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer(secret).sign(delivery, now, body.decode()),
-        }
+    def _seconds(self) -> int:
+        return int(self._clock.now().timestamp())
 
-    def _answered(self, response: aiohttp.ClientResponse) -> Receipt:
-        status, detail = response.status, f"HTTP {response.status}"
+    def _answered(self, answer: Answer) -> Receipt:
+        status, detail = answer.status, f"HTTP {answer.status}"
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return Receipt(AttemptOutcome.DELIVERED, detail=detail)
         if status == HTTPStatus.GONE:
@@ -80,7 +85,7 @@ class WebhookSink:
         if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             limited = status == HTTPStatus.TOO_MANY_REQUESTS
             reason = Reason.RATE_LIMITED if limited else Reason.DESTINATION_UNAVAILABLE
-            asked = retry.retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
+            asked = retry.retry_after_seconds(answer.retry_after, self._clock.now())
             return Receipt(AttemptOutcome.RETRY, reason, detail, asked)
         return Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, detail)
 
@@ -91,9 +96,33 @@ async def open_sink(
 ) -> AsyncIterator[WebhookSink]:
     """A sink with connections of its own; what `resolver` finds (the system's where none is given) is checked."""
     policy = destinations.policy(settings.allowed_private_hosts)
-    checked = network.CheckedResolver(policy, resolver or network.SystemResolver())
-    async with network.session(checked, settings.send_timeout_seconds, settings.webhook_connect_seconds) as http:
+    checked = network.KeptResolver(network.CheckedResolver(policy, resolver or network.SystemResolver()))
+    async with posting.opened(checked, settings.send_timeout_seconds, settings.webhook_connect_seconds) as http:
         yield WebhookSink(http, policy, clock, settings.webhook_connections)
+
+
+def signed(head: bytes, delivery: str, secret: str, now: int, body: bytes) -> bytes:
+    """A whole request, signed as Standard Webhooks says: HMAC-SHA256 over id, seconds since 1970 and body."""
+    signature = hmac.digest(_key(secret), b"%s.%d.%s" % (delivery.encode(), now, body), "sha256")
+    return b"%swebhook-id: %s\r\nwebhook-timestamp: %d\r\nwebhook-signature: v1,%s\r\nContent-Length: %d\r\n\r\n%s" % (
+        head, delivery.encode(), now, base64.b64encode(signature), len(body), body,
+    )  # fmt: skip
+
+
+@lru_cache(_KNOWN_ADDRESSES)
+def _key(secret: str) -> bytes:
+    """The key in a secret, whose base64 may come without its padding."""
+    return base64.b64decode(secret.removeprefix("whsec_") + "==")
+
+
+def _way(destination: Destination, address: str) -> Way:
+    """Addresses are ASCII without spaces; what RFC 3986 does not allow in one even so is escaped, escapes stay."""
+    parts = urlsplit(address)
+    target = quote(parts.path or "/", safe=_PLAIN) + (f"?{quote(parts.query, safe=_PLAIN)}" if parts.query else "")
+    host = f"[{destination.host}]" if ":" in destination.host else destination.host
+    if destination.port != _USUAL_PORTS[destination.scheme]:
+        host = f"{host}:{destination.port}"
+    return Way(destination, _HEAD.format(target=target, host=host).encode())
 
 
 def body_of(claim: Claim) -> bytes:
@@ -122,26 +151,14 @@ def _endpoint(claim: Claim) -> Webhook:
     return claim.target
 
 
-async def _read_through(response: aiohttp.ClientResponse) -> None:
-    """Read a short answer to its end; what it says does not matter, and its status is already known."""
-    if response.content.at_eof() or (response.content_length or 0) > _LARGEST_ANSWER_BYTES:
-        return
-    try:
-        await response.content.readexactly(_LARGEST_ANSWER_BYTES)
-    except (EOFError, aiohttp.ClientError, TimeoutError):
-        return
-
-
 def _translated(error: Exception) -> Receipt:
     """What a failed request means: before the connection stood nothing arrived, after that nobody knows."""
     said = type(error).__name__
     if isinstance(error, ForbiddenDestinationError):
         return Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_FORBIDDEN, str(error))
-    if isinstance(error, aiohttp.InvalidURL):
-        return Receipt(AttemptOutcome.FAILED, Reason.DESTINATION_REFUSED, said)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
+    if isinstance(error, ConnectTimeoutError):
         return Receipt(AttemptOutcome.RETRY, Reason.TIMEOUT, said)
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, ConnectError):
         return Receipt(AttemptOutcome.RETRY, Reason.DESTINATION_UNAVAILABLE, said)
     if isinstance(error, TimeoutError):
         return Receipt(AttemptOutcome.AMBIGUOUS, Reason.TIMEOUT, said)
