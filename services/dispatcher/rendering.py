@@ -19,10 +19,11 @@ from babel.dates import format_date, format_time
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
-from shared import markdown
+from shared import markdown, words
 from shared.contract.importance import STANDARD_OPTIONS, Importance
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import NotificationState
+from shared.words import Words
 
 _LONGEST_SUBJECT = 200
 """Characters. Mail programs show fewer than 80; RFC 5322 allows 998 bytes a line."""
@@ -39,11 +40,6 @@ _COLOURS = {
 """The colours of the Bootstrap classes that seed 002 names, and their two neutral sisters."""
 _NO_COLOUR = "#adb5bd"
 
-_STATE_WORDS = {
-    NotificationState.NO_ACTION: "",
-    NotificationState.ACTION_REQUIRED: "Action required",
-    NotificationState.ACTION_COMPLETE: "Action complete",
-}
 _ENGLISH = Locale("en")
 
 
@@ -63,9 +59,10 @@ class MailItem:
 
 @dataclass(frozen=True, slots=True)
 class MailRecipient:
-    """Who reads; `locale` (BCP 47 or POSIX) and `timezone` (IANA) give dates, words are English.
+    """Who reads; `locale` (BCP 47 or POSIX) gives words and dates, `timezone` (IANA) times.
 
-    A locale that is not known reads as English, a time zone that is not known as UTC.
+    A locale that is not known reads as English, as do the words for one whose language the product does not speak;
+    a time zone that is not known reads as UTC.
     """
 
     first_name: str | None = None
@@ -104,11 +101,14 @@ def digest_mail(
     """
     if not items:
         raise ValueError("a digest without items is skipped, not rendered")
-    count = f"{class_name}: {_counted(len(items) + unshown.count, 'notification')}"
+    said = words.of(recipient.locale)
+    subject = said.counted("mail", "digest", len(items) + unshown.count, name=class_name)
     waiting = unshown.needing_action + sum(item.state is NotificationState.ACTION_REQUIRED for item in items)
-    needing = f", {waiting} {'needs' if waiting == 1 else 'need'} action" if waiting else ""
-    subject = _one_line(count + needing)
-    more = f"and {unshown.count} more in your inbox" if unshown.count else ""
+    if waiting:
+        needing = said.counted("mail", "needing_action", waiting)
+        subject = said.text("mail", "digest_needing_action", digest=subject, needing_action=needing)
+    subject = _one_line(subject)
+    more = said.counted("mail", "more", unshown.count) if unshown.count else ""
     return _rendered(_Head(subject, subject, more), sorted(items, key=_presented), recipient)
 
 
@@ -128,12 +128,14 @@ class _Head:
 
 def _rendered(head: _Head, items: Sequence[MailItem], recipient: MailRecipient) -> RenderedMail:
     html, text = _templates()
-    shown = [_shown(item, recipient) for item in items]
+    said = words.of(recipient.locale)
     values = {
+        "language": said.language,
+        "direction": said.direction,
         "subject": head.subject,
         "heading": head.heading,
-        "greeting": _greeting(recipient),
-        "items": shown,
+        "greeting": _greeting(recipient, said),
+        "items": [_shown(item, recipient, said) for item in items],
         "more": head.more,
     }
     return RenderedMail(head.subject, html.render(values), text.render(values))
@@ -144,13 +146,9 @@ def _presented(item: MailItem) -> tuple[int, datetime]:
     return STANDARD_OPTIONS[item.importance].sort, item.created_at
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _greeting(recipient: MailRecipient) -> str:
-    name = " ".join(part for part in (recipient.first_name, recipient.last_name) if part)
-    return f"Hello {_one_line(name)}," if name else "Hello,"
+def _greeting(recipient: MailRecipient, said: Words) -> str:
+    name = _one_line(" ".join(part for part in (recipient.first_name, recipient.last_name) if part))
+    return said.text("mail", "greeting_by_name", name=name) if name else said.text("mail", "greeting")
 
 
 def _one_line(text: str) -> str:
@@ -171,11 +169,11 @@ _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "P
 """Bidirectional controls, which make a subject read as something else."""
 
 
-def _shown(item: MailItem, recipient: MailRecipient) -> dict[str, Any]:
+def _shown(item: MailItem, recipient: MailRecipient, said: Words) -> dict[str, Any]:
     """An item as the templates name its parts."""
     facts = (
-        item.importance.capitalize(),
-        _STATE_WORDS[item.state],
+        said.text("importance", item.importance),
+        said.text("state", item.state),
         _local(item.created_at, recipient.locale, recipient.timezone),
     )
     acting = item.action_url if item.action_url and markdown.is_link(item.action_url) else None
@@ -186,7 +184,7 @@ def _shown(item: MailItem, recipient: MailRecipient) -> dict[str, Any]:
         "html": Markup(markdown.to_html(item.description)),  # noqa: S704 - sanitised by nh3
         "text": markdown.to_text(item.description),
         "action_url": acting,
-        "action": "Take action" if item.state is NotificationState.ACTION_REQUIRED else "Open",
+        "action": said.text("mail", "act" if item.state is NotificationState.ACTION_REQUIRED else "open"),
         "links": [(f"{each.table} {each.id}", each.url if markdown.is_link(each.url or "") else None)
                   for each in item.items],
     }  # fmt: skip

@@ -67,6 +67,25 @@ async def test_notifications_of_a_class_come_as_one_mail_after_the_window(system
         assert delivery["digest_id"]
 
 
+async def test_a_german_recipients_mails_read_german(system: Trial) -> None:
+    address = "konrad@example.test"
+    await system.console("PUT", "/v1/users/konrad", {"email": address, "first_name": "Konrad", "locale": "de-DE"})
+    await system.console("PUT", "/v1/classes/depesche", {"name": "Depesche", "options": {"window_seconds": 1}})
+    for name, class_key in (("Alarm", "alarms"), ("Neues", "depesche")):
+        fields = {"importance": "warning", "class_key": class_key, "channels": ["inbox", "email"]}
+        await outside.accepted(system, outside.request(name, "konrad", **fields))
+
+    async def both() -> list[outside.Json] | None:
+        found = await outside.mails(system, address, "Guten Tag Konrad,")
+        return found if len(found) == 2 else None
+
+    mails = await waiting.until(both, 40, "an immediate mail and a digest")
+    assert {mail["subject"] for mail in mails} == {"Alarm", "Depesche: 1 Benachrichtigung"}
+    for mail in mails:
+        assert "Warnung · " in mail["text"]
+        assert '<html lang="de" dir="ltr">' in mail["html"]
+
+
 async def test_what_was_dismissed_before_the_window_ended_is_not_in_the_mail(system: Trial) -> None:
     await system.console("PUT", "/v1/classes/slow-news", {"name": "Slow news", "options": {"window_seconds": 4}})
     fields = {"importance": "info", "class_key": "slow-news", "channels": ["inbox", "email"]}

@@ -8,6 +8,7 @@ import pytest
 
 from services.dispatcher import rendering
 from services.dispatcher.rendering import MailItem, MailRecipient, Unshown
+from shared import words
 from shared.contract.importance import Importance
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import NotificationState
@@ -91,6 +92,39 @@ def test_a_digest_shows_the_standard_order_and_the_oldest_first_within_each() ->
 )
 def test_a_digests_subject_names_the_class_and_the_count(items: list[MailItem], subject: str) -> None:
     assert rendering.digest_mail("enquiries", items, _ADA).subject == subject
+
+
+@pytest.mark.parametrize(
+    ("locale", "subject", "facts", "action", "more"),
+    [
+        ("de-AT", "Post: 8 Benachrichtigungen, 1 erfordert eine Aktion", "Warnung · Aktion erforderlich · ",
+         "Jetzt handeln", "und 7 weitere in Ihrem Posteingang"),
+        ("fr", "Post : 8 notifications, 1 nécessite une action", "Avertissement · Action requise · ",
+         "Agir maintenant", "et 7 autres dans votre boîte de réception"),
+        ("es_MX", "Post: 8 notificaciones, 1 requiere una acción", "Advertencia · Acción necesaria · ",
+         "Actuar ahora", "y 7 más en su bandeja de entrada"),
+        ("fi", "Post: 8 notifications, 1 needs action", "Warning · Action required · ", "Take action",
+         "and 7 more in your inbox"),
+    ],
+    ids=["German", "French", "Spanish", "a language that is not spoken"],
+)  # fmt: skip
+def test_a_mail_speaks_the_language_of_its_recipient(
+    locale: str, subject: str, facts: str, action: str, more: str
+) -> None:
+    item = _item(state=NotificationState.ACTION_REQUIRED, action_url="https://crm.example/4172")
+    mail = rendering.digest_mail("Post", [item], MailRecipient(locale=locale), Unshown(7, 0))
+    assert mail.subject == subject
+    for said in (facts, action, more):
+        assert said in mail.text
+        assert said in mail.html
+    (page,) = [attributes for tag, attributes in _elements(mail.html) if tag == "html"]
+    assert page == {"lang": words.language_of(locale), "dir": "ltr"}
+
+
+def test_what_upstream_wrote_runs_in_its_own_direction() -> None:
+    elements = _elements(rendering.immediate_mail(_item(), _ADA).html)
+    turned = [tag for tag, attributes in elements if attributes.get("dir") == "auto"]
+    assert turned == ["h2", "div"]
 
 
 def test_a_digest_of_nothing_is_not_a_mail() -> None:
@@ -178,7 +212,7 @@ def test_what_upstream_wrote_cannot_become_markup_or_a_template() -> None:
 def test_times_are_those_of_the_recipients_place(recipient: MailRecipient, shown: str) -> None:
     facts = rendering.immediate_mail(_item(), recipient).text.splitlines()[4]
 
-    assert facts == f"Warning · {shown}"
+    assert facts.partition(" · ")[2] == shown
 
 
 @pytest.mark.parametrize(
