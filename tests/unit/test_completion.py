@@ -7,12 +7,16 @@ from uuid import UUID
 import pytest
 
 from services.dispatcher.runs import completion
-from services.dispatcher.runs.completion import Failure, Standing, Tally
+from services.dispatcher.runs.completion import Admin, Failure, Standing, Tally
 from shared.contract.outcomes import DeliveryState
 from shared.contract.requests import NotificationRequest
 
 SENT = Tally("push", DeliveryState.SENT, None, 3)
 ENDED = Standing(UUID(int=1), "Team news", 4, 3, 3, 0, False, [SENT])
+
+
+def requests(standing: Standing, failures: list[Failure], *admins: Admin) -> list[NotificationRequest]:
+    return [NotificationRequest.model_validate(body) for body in completion.reports(standing, failures, admins)]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ def test_the_mail_has_the_counts_and_the_first_failures_and_is_a_valid_request()
         ],
     )  # fmt: skip
     failures = [Failure(f"user-{number}", "push", "timeout") for number in range(21)]
-    request = NotificationRequest.model_validate(completion.report(standing, failures, ["ada"]))
+    (request,) = requests(standing, failures, Admin("ada", "en-GB"))
     text = request.description
     assert "- push: 25 dead (timeout), 3 sent" in text
     assert "- email: 2 skipped (no_address)" in text
@@ -51,12 +55,24 @@ def test_the_mail_has_the_counts_and_the_first_failures_and_is_a_valid_request()
     assert "The first 20 that failed:" in text
     assert ("user-19" in text, "user-20" in text) == (True, False)
     assert (request.channels, request.options) == (("email",), {"email": "immediate"})
-    assert request.idempotency_key == f"completion/{standing.id}"
+    assert request.idempotency_key == f"completion/{standing.id}/en"
+
+
+def test_each_admin_is_told_once_in_the_own_language() -> None:
+    admins = [Admin("ada", "en-GB"), Admin("konrad", "de"), Admin("blaise", "fr_CA"), Admin("linus", "fi"),
+              Admin("emmy", "de-AT")]  # fmt: skip
+    told = requests(ENDED, [Failure("eve", "email", "timeout")], *admins)
+    assert [request.recipients for request in told] == [("konrad", "emmy"), ("ada", "linus"), ("blaise",)]
+    assert [request.name for request in told] == ["Abgeschlossen: Team news", "Ended: Team news", "Terminé : Team news"]
+    assert "- Push: 3 zugestellt" in told[0].description
+    assert "- eve: E-Mail, timeout" in told[0].description
+    assert len({request.idempotency_key for request in told}) == 3
+    assert requests(ENDED, []) == []
 
 
 def test_the_longest_reasons_do_not_make_the_mail_too_long() -> None:
     failures = [Failure("u" * 255, "push", "timeout")] * 21
-    request = NotificationRequest.model_validate(completion.report(ENDED, failures, ["ada"]))
+    (request,) = requests(ENDED, failures, Admin("ada", None))
     assert len(request.description) <= 4_096
 
 

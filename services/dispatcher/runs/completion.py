@@ -1,12 +1,14 @@
 """Whether a notification has ended everywhere, and what its tenant's admins are told of it (B12): plain functions."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from shared import words
 from shared.contract.outcomes import DeliveryState
+from shared.words import Words
 
 CLASS = "completion"
 SOURCE = "tocsin"
@@ -44,6 +46,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """Who is told, and in the language of which locale."""
+
+    id: str
+    locale: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where a notification stands.
 
@@ -72,48 +82,63 @@ def next_look_seconds(age_seconds: float) -> float:
     return min(_LONGEST_LOOK_SECONDS, max(_FIRST_LOOK_SECONDS, age_seconds / _AGE_SHARE))
 
 
-def report(standing: Standing, failures: Iterable[Failure], admins: Sequence[str]) -> dict[str, Any]:
-    """The notification that tells the admins, as a native body: by mail, at once, once however often it is asked."""
+def reports(standing: Standing, failures: Sequence[Failure], admins: Iterable[Admin]) -> list[dict[str, Any]]:
+    """The notifications that tell the admins, as native bodies, one a language: by mail, at once, and once."""
+    by_language: dict[str, list[str]] = defaultdict(list)
+    for admin in admins:
+        by_language[words.language_of(admin.locale)].append(admin.id)
+    return [
+        _report(standing, failures, recipients, words.in_language(language))
+        for language, recipients in sorted(by_language.items())
+    ]
+
+
+def _report(standing: Standing, failures: Sequence[Failure], recipients: list[str], said: Words) -> dict[str, Any]:
     return {
         "source": SOURCE,
-        "name": f"Ended: {standing.name}"[:_LONGEST_NAME],
-        "description": _text(standing, failures)[:_LONGEST_TEXT],
-        "recipients": list(admins),
+        "name": said.text("completion", "name", name=standing.name)[:_LONGEST_NAME],
+        "description": _text(standing, failures, said)[:_LONGEST_TEXT],
+        "recipients": recipients,
         "importance": "info",
         "class": CLASS,
         "channels": ["email"],
         "options": {"email": "immediate"},
-        "idempotency_key": f"completion/{standing.id}",
+        "idempotency_key": f"completion/{standing.id}/{said.language}",
     }
 
 
-def _text(standing: Standing, failures: Iterable[Failure]) -> str:
-    lines = [f"The last delivery of “{standing.name}” to {_many(standing.recipients, 'recipient')} has ended.", ""]
-    lines += [f"- {channel}: {_counts(standing, channel)}" for channel in _channels(standing)] or ["- no deliveries"]
+def _text(standing: Standing, failures: Sequence[Failure], said: Words) -> str:
+    lines = [said.counted("completion", "ended", standing.recipients, name=standing.name), ""]
+    none = said.text("completion", "none")
+    lines += [f"- {line}" for line in [_counts(standing, channel, said) for channel in _channels(standing)] or [none]]
     lost = standing.meant - standing.begun
     if lost > 0:
-        lines.append(f"- {lost:,} expired before they began")
-    told = [f"- {one.recipient}: {one.channel}, {one.reason}" for one in failures]
-    if told:
-        lines += ["", "Failed:" if len(told) <= _MOST_FAILURES else f"The first {_MOST_FAILURES} that failed:", ""]
-    return "\n".join([*lines, *told[:_MOST_FAILURES], "", f"`tocsin trace {standing.id}` tells the rest."])
+        lines.append("- " + said.counted("completion", "lost", lost))
+    if failures:
+        more = len(failures) > _MOST_FAILURES
+        lines += [
+            "",
+            said.counted("completion", "first_failed", _MOST_FAILURES) if more else said.text("completion", "failed"),
+            "",
+        ]
+    for one in failures[:_MOST_FAILURES]:
+        lines.append(f"- {one.recipient}: {said.text('channel', one.channel)}, {one.reason}")
+    return "\n".join([*lines, "", said.text("completion", "rest", command=f"`tocsin trace {standing.id}`")])
 
 
 def _channels(standing: Standing) -> list[str]:
     return sorted({each.channel for each in standing.tallies})
 
 
-def _counts(standing: Standing, channel: str) -> str:
+def _counts(standing: Standing, channel: str, said: Words) -> str:
     counts: Counter[str] = Counter()
     for each in standing.tallies:
         if each.channel == channel:
             why = f" ({each.reason})" if each.reason and each.state is not DeliveryState.SENT else ""
-            counts[f"{each.state}{why}"] += each.count
-    return ", ".join(f"{count:,} {said}" for said, count in sorted(counts.items(), key=lambda pair: -pair[1]))
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+            counts[said.text("delivery", each.state) + why] += each.count
+    every = sorted(counts.items(), key=lambda pair: -pair[1])
+    told = ", ".join(f"{said.number(count)} {state}" for state, count in every)
+    return f"{said.text('channel', channel)}: {told}"
 
 
 def failed_states() -> list[str]:

@@ -1,7 +1,7 @@
 """What completion asks: where a notification stands, which deliveries failed, and who its tenant's admins are."""
 
 from services.dispatcher.runs import completion
-from services.dispatcher.runs.completion import Failure, Standing, Tally
+from services.dispatcher.runs.completion import Admin, Failure, Standing, Tally
 from services.dispatcher.runs.planning import Run
 from shared.contract.outcomes import DeliveryState
 from shared.contract.requests import MAX_RECIPIENTS
@@ -67,10 +67,10 @@ async def failures(connection: Connection, run: Run) -> list[Failure]:
 
 
 _ADMINS = """
-SELECT id FROM users WHERE tenant = $1 AND 'COMPANY_ADMIN' = ANY (roles) AND kind = 'user' ORDER BY id LIMIT $2
+SELECT id, locale FROM users WHERE tenant = $1 AND 'COMPANY_ADMIN' = ANY (roles) AND kind = 'user' ORDER BY id LIMIT $2
 """
 
 
-async def admins(connection: Connection, tenant: str) -> list[str]:
+async def admins(connection: Connection, tenant: str) -> list[Admin]:
     """The users with the role COMPANY_ADMIN (B12)."""
-    return [row["id"] for row in await connection.fetch(_ADMINS, tenant, MAX_RECIPIENTS)]
+    return [Admin(row["id"], row["locale"]) for row in await connection.fetch(_ADMINS, tenant, MAX_RECIPIENTS)]

@@ -1,5 +1,7 @@
 """How a run ends, in one transaction: its effects, its story, its letter; then what is told of it."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from services.dispatcher.runs import planning, store, withdrawal
@@ -51,9 +53,9 @@ class Endings:
         failpoint("dispatcher.runs.after_commit")
         await self._produced(outbox_id, told)
 
-    async def reported(self, run: Run, body: dict[str, object] | None) -> None:
+    async def reported(self, run: Run, bodies: Sequence[dict[str, object]]) -> None:
         """A notification has ended: tell the admins, if there are any."""
-        told = [] if body is None else [request_record(run.tenant, body)]
+        told = [request_record(run.tenant, body) for body in bodies]
         async with postgres.transaction(self._pool) as connection:
             if not await store.end(connection, run, "done", None):
                 return

@@ -122,7 +122,7 @@ class Background:
         if not standing.has_ended:
             await self.endings.again(run, None, completion.next_look_seconds(run.age_seconds))
             return "again"
-        await self.endings.reported(run, completion.report(standing, failures, admins) if admins else None)
+        await self.endings.reported(run, completion.reports(standing, failures, admins))
         _log.info("notification_ended", notification_id=str(run.notification_id), admins=len(admins))
         return "done"
 
