@@ -1,5 +1,6 @@
 """The mailbox's interface, through its own process, real SMTP and real HTTP."""
 
+import asyncio
 import email.message
 import os
 import pathlib
@@ -21,6 +22,7 @@ from tests.support import waiting
 @dataclass(frozen=True)
 class Mailbox:
     session: aiohttp.ClientSession
+    http_port: int
     smtp_port: int
 
     async def send(self, to: str, subject: str, *, html: str | None = None) -> None:
@@ -63,7 +65,7 @@ async def mailbox(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Asy
     try:
         async with aiohttp.ClientSession(f"http://{ports.LOOPBACK}:{http_port}") as session:
             await waiting.until(lambda: _answers(session, running), 20, "the mailbox to answer")
-            yield Mailbox(session, smtp_port)
+            yield Mailbox(session, http_port, smtp_port)
     finally:
         assert await running.stop(signal.SIGTERM, 10) == 0
 
@@ -143,3 +145,43 @@ async def test_pages_show_what_was_caught_without_running_it(mailbox: Mailbox) -
     async with mailbox.session.get("/mails/1/html") as response:
         assert "sandbox" in response.headers["Content-Security-Policy"]
         assert "Hallo" in await response.text()
+
+
+HEAD = b"POST /hooks/ada HTTP/1.1\r\nHost: here\r\nwebhook-id: msg_1\r\n"
+WAYS = {
+    "whole": [HEAD + b"Content-Length: 5\r\n\r\nhello"],
+    "in pieces": [HEAD, b"Content-Length: 5\r\n\r\nhe", b"llo"],
+    "head first": [HEAD + b"Content-Length: 5\r\n\r\n", b"hello"],
+    "chunked": [HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"],
+    "asking first": [HEAD + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", b"hello"],
+    "escaped": [HEAD.replace(b"ada", b"a%64a") + b"Content-Length: 5\r\n\r\nhello"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_however_a_webhook_comes_it_is_kept_and_its_connection_serves_the_next(
+    mailbox: Mailbox, way: str
+) -> None:
+    reader, writer = await asyncio.open_connection(ports.LOOPBACK, mailbox.http_port)
+    for pieces in (WAYS["whole"], WAYS[way], WAYS["whole"]):
+        for number, piece in enumerate(pieces, 1):
+            writer.write(piece)
+            await writer.drain()
+            if b"Expect" in piece:
+                assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")
+            elif number < len(pieces):
+                await mailbox.text("/livez")  # by now the piece has arrived alone
+        assert (await reader.readuntil(b"caught")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    hooks = await mailbox.json("/api/hooks/ada")
+    assert [hook["body"] for hook in hooks] == ["hello"] * 3
+    assert {hook["headers"]["webhook-id"] for hook in hooks} == {"msg_1"}
+
+
+async def test_several_webhooks_in_one_piece_are_all_kept(mailbox: Mailbox) -> None:
+    reader, writer = await asyncio.open_connection(ports.LOOPBACK, mailbox.http_port)
+    writer.write(WAYS["whole"][0] * 3)
+    for _ in range(3):
+        await reader.readuntil(b"caught")
+    writer.close()
+    assert (await mailbox.json("/api/hooks/count?name=ada"))["name_count"] == 3

@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import signal
+from collections.abc import Callable
+from typing import cast
 
 import uvloop
 from aiohttp import web
 
 from deploy.local.mailbox import smtp
 from deploy.local.mailbox.api import Api
+from deploy.local.mailbox.catching import Door
 from deploy.local.mailbox.hooks import Hook
 from deploy.local.mailbox.mails import Mail
 from deploy.local.mailbox.pages import Pages
@@ -22,13 +25,17 @@ async def _healthy(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-def application(mails: Shelf[Mail], hooks: Shelf[Hook]) -> web.Application:
-    """The HTTP side over both shelves."""
+def application(api: Api, pages: Pages) -> web.Application:
+    """The HTTP side: what programs ask, and what people read."""
     app = web.Application(client_max_size=LARGEST_HOOK_BYTES)
-    app.add_routes(Api(mails, hooks).routes())
-    app.add_routes(Pages(mails, hooks).routes())
+    app.add_routes(api.routes())
+    app.add_routes(pages.routes())
     app.add_routes([web.get("/livez", _healthy), web.get("/readyz", _healthy)])
     return app
+
+
+async def _http(door: Callable[[], asyncio.Protocol], port: int) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(door, LOOPBACK, port, backlog=512)
 
 
 async def serve(http_port: int, smtp_port: int, capacity_mb: int) -> None:
@@ -38,12 +45,15 @@ async def serve(http_port: int, smtp_port: int, capacity_mb: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     mails: Shelf[Mail] = Shelf(capacity_mb * 1_000_000)
     hooks: Shelf[Hook] = Shelf(capacity_mb * 1_000_000)
-    runner = web.AppRunner(application(mails, hooks), access_log=None)
+    api = Api(mails, hooks)
+    runner = web.AppRunner(application(api, Pages(mails, hooks)), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    general = cast("Callable[[], asyncio.Protocol]", runner.server)
     try:
         async with await smtp.serve(mails, smtp_port):
-            await web.TCPSite(runner, LOOPBACK, http_port, shutdown_timeout=1.0, backlog=512).start()
+            door = await _http(lambda: Door(api.caught, general), http_port)
             await stop.wait()
+            door.close()
     finally:
         await runner.cleanup()
 

@@ -56,13 +56,17 @@ class Api:
     async def catch(self, request: web.Request) -> web.Response:
         """Store a webhook and answer 200."""
         name = request.match_info["name"]
-        if name == COUNT or len(name) > LONGEST_NAME:
+        if not self.caught(name, tuple(request.raw_headers), await request.read()):
             reason = f"the name {name[:LONGEST_NAME]!r} is reserved or longer than {LONGEST_NAME}: choose another"
             return _json({"error": reason}, status=422)
-        raw = await request.read()
-        now = dt.datetime.now(dt.UTC)
-        self._hooks.add(Hook(next(self._numbers), name, tuple(request.raw_headers), raw, now))
         return web.Response(body=b"caught")
+
+    def caught(self, name: str, raw_headers: tuple[tuple[bytes, bytes], ...], raw: bytes) -> bool:
+        """Store a webhook; False where nothing is caught under that name."""
+        if name == COUNT or len(name) > LONGEST_NAME:
+            return False
+        self._hooks.add(Hook(next(self._numbers), name, raw_headers, raw, dt.datetime.now(dt.UTC)))
+        return True
 
     async def list_names(self, _request: web.Request) -> web.Response:
         """The names something was caught under, with how much."""
