@@ -4,6 +4,7 @@ What is due is produced at once, whatever waits there already. What was produced
 after its consumers have read beyond it: while they are away it waits in Kafka, and repeating it would pile it up.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
@@ -46,11 +47,11 @@ class Release:
         return len(due) == self._batch
 
     async def retries(self) -> bool:
-        """One batch of due retries for the first time; True when it was full."""
+        """A batch a lane of due retries for the first time; True when one was full."""
         begun = monotonic()
         due = await retries.release(self._pool, self._batch, self._again_seconds)
         await self._produce_retries(due, begun)
-        return len(due) == self._batch
+        return self._batch in Counter(delivery.lane for delivery in due).values()
 
     async def repeated_schedules(self) -> bool:
         """A batch a lane of schedules that intake has passed over; True when one was full."""

@@ -145,15 +145,34 @@ async def test_the_lag_of_one_lane_holds_back_no_other(stage: Stage) -> None:
     assert ([row["id"] for row in left], lost["lane"]) == ([held["id"]], "routine")
 
 
+async def test_a_million_due_in_one_lane_keeps_no_other_lane_waiting(stage: Stage) -> None:
+    routine = await rows.notification(stage.owner, lane="routine")
+    await rows.delivery(stage.owner, routine)
+    await stage.owner.execute(HELD_BACK)
+    await stage.owner.execute("UPDATE deliveries SET released_until = NULL, reason = 'quiet_hours'")
+    await stage.owner.execute("ANALYZE deliveries")
+    await rows.delivery(stage.owner, await rows.notification(stage.owner))
+    few = stage.settings.model_copy(update={"release_batch": 10})
+    release = Release(stage.pool, stage.producer, Consumption(stage.lag), stage.metrics, few)
+    assert await release.retries(), "one lane has more"
+    assert len(await stage.produced(PUSH_URGENT)) == 1
+    assert len(await stage.produced(topics.deliveries(Channel.PUSH, Lane.ROUTINE))) == 10
+    assert await examined(stage) == 0
+
+
 async def test_what_is_held_back_costs_what_is_due_for_the_first_time_nothing(stage: Stage) -> None:
     notification = await rows.notification(stage.owner)
     await rows.delivery(stage.owner, notification)
     await stage.owner.execute(HELD_BACK)
     await stage.owner.execute("ANALYZE deliveries")
-    [explained] = await stage.owner.fetch(
-        "EXPLAIN (ANALYZE, FORMAT JSON)" + retries._DUE.replace("$1", "500")  # noqa: SLF001 - the statement itself
-    )
-    assert passed_over(json.loads(explained[0])[0]["Plan"]) == 0
+    assert await examined(stage) == 0
+
+
+async def examined(stage: Stage) -> int:
+    """Rows that the search for what is due reads and throws away."""
+    statement = retries._DUE.replace("$1", "500")  # noqa: SLF001 - the statement itself
+    [explained] = await stage.owner.fetch("EXPLAIN (ANALYZE, FORMAT JSON)" + statement)
+    return passed_over(json.loads(explained[0])[0]["Plan"])
 
 
 def passed_over(plan: dict[str, Any]) -> int:
