@@ -17,6 +17,9 @@ _DAY_MS = 24 * _HOUR_MS
 _WHOLE_REQUEST_BYTES = 2 * 1_048_576
 """A request of 1 MiB, the limit at the doors, and what ingest adds to it."""
 
+_LOOK_MS = 10 * 60_000
+"""Kafka looks for what is past retention every five minutes, and deletes a minute later."""
+
 _ONE_ENTRY_BYTES = 262_144
 """One user, group or membership has at most a tenth of it; a dead letter of it still fits into its row."""
 
@@ -40,11 +43,23 @@ class Topic:
     compacted: bool = False
     largest_record_bytes: int | None = None
 
+    @property
+    def segment_ms(self) -> int:
+        """How long records go into one file; Kafka removes a file when its newest record is past retention."""
+        return self.retention_ms // 6
+
+    @property
+    def gone_after_ms(self) -> int:
+        """When a record is gone for certain: the newest record of its file is younger by up to `segment_ms`."""
+        return self.retention_ms + self.segment_ms + _LOOK_MS
+
     def configuration(self) -> dict[str, str | int]:
         """How Kafka is to keep the topic, by Kafka's names."""
         limit = {} if self.largest_record_bytes is None else {"max.message.bytes": self.largest_record_bytes}
         policy = "compact,delete" if self.compacted else "delete"
-        return {"cleanup.policy": policy, "retention.ms": self.retention_ms, **limit}
+        return {
+            "cleanup.policy": policy, "retention.ms": self.retention_ms, "segment.ms": self.segment_ms, **limit,
+        }  # fmt: skip
 
 
 REQUESTS = "notifications.requests"
