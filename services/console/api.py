@@ -15,6 +15,7 @@ from services.console.routes.importances import Importances
 from services.console.routes.jobs import Jobs
 from services.console.routes.keys import Keys
 from services.console.routes.mail import MAX_REPORT_BYTES, REPORTS_PATH, Mail
+from services.console.routes.persons import Persons
 from services.console.routes.properties import Properties
 from services.console.routes.sam import Sam
 from services.console.routes.schedules import Schedules
@@ -50,6 +51,7 @@ def build(parts: Parts) -> FastAPI:
     problems.install(api)
     authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
     for resource in (
+        Persons(parts.pool),  # before users, whose ids may have slashes
         Users(parts.pool),
         Groups(parts.pool),
         DirectoryImport(parts.pool, parts.metrics),

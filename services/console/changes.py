@@ -1,8 +1,9 @@
 """What records of `directory.changes` say, and which of them still count: plain functions of values."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -69,14 +70,40 @@ def subject_of(change: DirectoryChanged) -> bytes:
     """What a change is about, as a hash: it must outlive a removal, and then say nothing about anybody."""
     about = change.removed or change
     if about.user is not None:
-        parts = ["user", about.user.id]
-    elif about.group is not None:
+        return subject_of_user(about.user.id)
+    if about.group is not None:
         parts = ["group", about.group.kind, about.group.id]
     elif about.member is not None:
         parts = ["member", about.member.kind, about.member.group, about.member.user]
     else:
         raise ValueError("the change is about nothing")
+    return _hashed(parts)
+
+
+def subject_of_user(user: str) -> bytes:
+    """What changes of a user are about."""
+    return _hashed(["user", user])
+
+
+def _hashed(parts: list[str]) -> bytes:
     return hashlib.sha256(orjson.dumps(parts)).digest()
+
+
+def person_of(change: DirectoryChanged) -> bytes | None:
+    """The user whom a change puts into the directory or a group, as a hash; None where it puts nobody."""
+    if change.user is not None:
+        return subject_of_user(change.user.id)
+    return None if change.member is None else subject_of_user(change.member.user)
+
+
+def without_erased(changes: Iterable[DirectoryChanged], erased: Mapping[bytes, datetime]) -> list[DirectoryChanged]:
+    """Those that bring nobody back who was erased after they were said."""
+    kept = []
+    for change in changes:
+        person = person_of(change)
+        if person is None or person not in erased or erased[person] < change.at:
+            kept.append(change)
+    return kept
 
 
 def newest(changes: Iterable[DirectoryChanged]) -> dict[bytes, DirectoryChanged]:

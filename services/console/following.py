@@ -11,13 +11,14 @@ import structlog
 from services.console import changes
 from services.console.changes import Told
 from services.console.metrics import Metrics
-from services.console.store import groups, members, users, versions
+from services.console.store import erasures, groups, members, users, versions
 from shared.contract import topics
+from shared.contract.directory_entries import DirectoryChanged
 from shared.contract.outcomes import Reason
 from shared.kafka.consumer import Batch, consume, open_consumer
 from shared.postgres import dead_letters, outbox, positions
 from shared.postgres.dead_letters import DeadLetter
-from shared.postgres.pool import REFUSED, Pool, tenant_transaction, transaction
+from shared.postgres.pool import REFUSED, Connection, Pool, tenant_transaction, transaction
 from shared.runtime import lifecycle, startup
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
@@ -83,7 +84,10 @@ class Following:
             raised = await versions.raised(
                 connection, tenant, {subject: change.version for subject, change in newest.items()}
             )
-            effect = changes.effect_of([change for subject, change in newest.items() if subject in raised])
+            counting = await self._without_erased(
+                connection, tenant, [change for subject, change in newest.items() if subject in raised]
+            )
+            effect = changes.effect_of(counting)
             await users.put(connection, tenant, effect.users)
             await groups.put(connection, tenant, effect.groups, orphans=True)
             await members.put(connection, tenant, effect.members)
@@ -91,8 +95,14 @@ class Following:
             for gone in effect.gone_groups:
                 await groups.delete(connection, tenant, gone.kind, gone.id)
             await users.delete(connection, tenant, effect.gone_users)
-        self._metrics.changes.labels("applied").inc(len(raised))
-        self._metrics.changes.labels("passed_over").inc(len(told) - len(raised))
+        self._metrics.changes.labels("applied").inc(len(counting))
+        self._metrics.changes.labels("passed_over").inc(len(told) - len(counting))
+
+    async def _without_erased(
+        self, connection: Connection, tenant: str, told: Sequence[DirectoryChanged]
+    ) -> list[DirectoryChanged]:
+        persons = {person for change in told if (person := changes.person_of(change)) is not None}
+        return changes.without_erased(told, await erasures.begun(connection, tenant, persons))
 
     async def _ended(self, batch: Batch, poison: Sequence[DeadLetter]) -> None:
         read = [(position.topic, position.partition, position.offset) for position in batch.positions]

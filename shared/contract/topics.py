@@ -119,7 +119,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(EVENTS, messages.NotificationEvent, "notification id",
           ("ingest", "dispatcher", "digest", "scheduler", "inbox", "console", "retention"), ("others",)),
     Topic(ENTITIES_TOUCHED, messages.EntityTouched, "entity", ("dispatcher", "scheduler"), ("others",)),
-    Topic(DIRECTORY_CHANGES, None, "what it is about", ("upstream",), ("console",), compacted=True,
+    Topic(DIRECTORY_CHANGES, None, "what it is about", ("upstream", "console"), ("console",), compacted=True,
           largest_record_bytes=_ONE_ENTRY_BYTES),
     Topic(DEAD_LETTERS, None, "the record's", ("ingest", "dispatcher", "digest", "scheduler", "console"), ("others",)),
 )  # fmt: skip

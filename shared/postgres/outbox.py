@@ -43,6 +43,11 @@ async def add(connection: Connection, records: Sequence[Record]) -> int | None:
     return added
 
 
+def quoted(text: str) -> str:
+    """How a string that a record's JSON holds stands in a row of the outbox."""
+    return orjson.dumps(orjson.dumps(text).decode()).decode()[1:-1]
+
+
 def _text(value: bytes | None) -> Any:
     """Bytes as the text they mostly are, in base64 where they are none."""
     if value is None:

@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -14,14 +15,15 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from services.console.erasure import Erasing
 from services.console.following import GROUP, Following
 from services.console.metrics import Metrics
-from shared.contract import generate, topics
+from shared.contract import generate, records, topics
 from shared.contract.records import Record
 from shared.kafka.consumer import Consumer, open_consumer
 from shared.kafka.producer import Producer, open_producer
 from shared.postgres import outbox
-from shared.postgres.pool import open_pool
+from shared.postgres.pool import Pool, open_pool
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.support import databases, rows, service, waiting
 
@@ -45,6 +47,7 @@ class Bench:
     following: Following
     owner: asyncpg.Connection
     metrics: CollectorRegistry
+    pool: Pool
 
     async def tell(self, *told: dict[str, Any] | bytes | None) -> None:
         """Put changes on the topic, or bytes as they are, and take them in a batch at a time."""
@@ -76,7 +79,7 @@ async def bench(kafka_settings: KafkaSettings, database: databases.Database) -> 
         open_producer(kafka_settings) as producer,
         open_consumer(kafka_settings, GROUP, [topics.DIRECTORY_CHANGES], 100) as consumer,
     ):
-        yield Bench(producer, consumer, Following(pool, Metrics(registry)), owner, registry)
+        yield Bench(producer, consumer, Following(pool, Metrics(registry)), owner, registry, pool)
     await owner.close()
 
 
@@ -118,6 +121,30 @@ async def test_only_a_larger_version_changes_anything_removals_included(bench: B
     await bench.tell(told(10))
     assert await bench.ask("SELECT login FROM users") == [("v10",)]
     assert (bench.counted("applied"), bench.counted("passed_over")) == (3, 4)
+
+
+async def test_who_was_erased_comes_back_only_by_what_was_said_after_it(bench: Bench) -> None:
+    await bench.tell(change(5, **ADA))
+    report = await Erasing(bench.pool, rows.TENANT, "ada").run()
+    assert report is not None
+    assert report.complete
+    await bench.tell(change(4, **ADA), change(6, **ADA), change(1, **MEMBER), change(1, "globex", **ADA))
+    assert await bench.ask("SELECT tenant, id FROM users") == [("globex", "ada")], "newer, but said before"
+    assert await bench.ask("SELECT 1 FROM group_members") == []
+    said_after = (report.begun_at + timedelta(seconds=1)).isoformat()
+    await bench.tell({**change(7, **ADA), "at": said_after}, {**change(2, **MEMBER), "at": said_after})
+    assert await bench.ask("SELECT id FROM users WHERE tenant = 'acme'") == [("ada",)]
+    assert await bench.ask("SELECT user_id FROM group_members") == [("ada",)]
+
+
+async def test_an_erasure_lets_the_compacted_topic_forget_the_user(bench: Bench) -> None:
+    await bench.tell(change(5, **ADA))
+    await Erasing(bench.pool, rows.TENANT, "ada").run()
+    packed = await bench.ask("SELECT records FROM outbox ORDER BY id DESC LIMIT 1")
+    told = outbox.records_of(packed[0][0])
+    assert [(each.topic, each.key, each.value) for each in told] == [
+        (topics.DIRECTORY_CHANGES, records.recipient_key("acme", "ada"), None)
+    ]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -65,6 +65,7 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "tags": {"id": 1, "name": "Spring"},
         "runs": {"id": uuid.uuid4(), "kind": "script", "name": "s", "notification_id": made["id"], "expires_on": day,
                  "due_at": NOW, "created_at": NOW},
+        "erasures": {"subject": b"s", "begun_at": NOW},
         "suppressions": {"hash": b"h", "reason": "bounce", "detail": "550", "at": NOW},
         "bodies": {"hash": b"h", "content": b"c", "keep_until": NOW + timedelta(days=1)},
     }  # fmt: skip
@@ -111,7 +112,7 @@ TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
     "bodies", "templates", "groups", "group_members", "directory_versions",
-    "sam_company_keys", "sam_tokens", "tags", "runs", "suppressions",
+    "sam_company_keys", "sam_tokens", "tags", "runs", "suppressions", "erasures",
 )  # fmt: skip
 
 

@@ -55,7 +55,8 @@ class Client:
             method, self.base + path, headers=headers, allow_redirects=False, **options
         ) as response:
             body = await response.read()
-            value = await response.json(content_type=None) if body and "json" in response.content_type else None
+            is_json = body and response.content_type.endswith("json") and "ndjson" not in response.content_type
+            value = await response.json(content_type=None) if is_json else None
             return Answer(response.status, value, {name.lower(): text for name, text in response.headers.items()}, body)
 
 
