@@ -2,33 +2,21 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from shared.client import answers
-from shared.client.transport import Call, Patience, Transport
+from shared.client.mail import MailCalls
+from shared.client.persons import PersonCalls
+from shared.client.transport import Call
 
-A = TypeVar("A", bound=answers.Answer)
 
-
-class Console:
+class Console(PersonCalls, MailCalls):
     """The console's API: `async with Console(url, admin_key) as console`.
 
     Every method raises RefusedError when the console says no and UnavailableError when it did not answer in time.
     """
-
-    def __init__(self, console_url: str, api_key: str, patience: Patience | None = None) -> None:
-        self._transport = Transport(console_url, api_key, patience or Patience())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self._transport.close()
 
     async def put_user(self, user: Mapping[str, Any]) -> answers.User:
         """Make or change a user; `user` has the wire's fields, of which only `id` must be there."""
@@ -151,29 +139,6 @@ class Console:
     async def cancel_schedule(self, schedule_id: int) -> None:
         """Cancel what was asked for later and is not released yet."""
         await self._delete(f"/v1/schedules/{schedule_id}")
-
-    async def _listed(self, path: str, model: type[A], query: Mapping[str, str] | None = None) -> AsyncIterator[A]:
-        cursor: str | None = None
-        while True:
-            asked = {**(query or {}), "limit": "100"} | ({"cursor": cursor} if cursor else {})
-            page = await self._transport.answer(Call("GET", path, repeatable=True, query=asked))
-            for item in page["items"]:
-                yield model.model_validate(item)
-            cursor = page.get("next")
-            if cursor is None:
-                return
-
-    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        return await self._transport.answer(Call("GET", path, repeatable=True, query=query))
-
-    async def _put(self, path: str, body: Mapping[str, Any]) -> Any:
-        return await self._transport.answer(Call("PUT", path, repeatable=True, body=body))
-
-    async def _delete(self, path: str) -> None:
-        await self._transport.answer(Call("DELETE", path, repeatable=True))
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return await self._transport.answer(Call("POST", path, repeatable=False, body=body))
 
 
 def _group_path(kind: str, group_id: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -117,6 +117,29 @@ class Transport:
             if call.repeatable:
                 raise _TryLaterError(said) from error
             raise UnavailableError(f"{call.method} {call.path}: {said}; look whether it happened") from error
+
+    async def lines(self, call: Call) -> AsyncIterator[bytes]:
+        """The lines of a successful answer as they come, however long they take in all.
+
+        Raises:
+            RefusedError: the answer is an error.
+            UnavailableError: it did not begin, or was cut off.
+        """
+        patience = aiohttp.ClientTimeout(sock_connect=self._patience.timeout_seconds,
+                                         sock_read=self._patience.timeout_seconds)  # fmt: skip
+        try:
+            async with self._connections().request(
+                call.method, self._base_url + call.path, params=call.query, timeout=patience, allow_redirects=False
+            ) as response:
+                if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                    raise _refusal(response.status, await response.read())
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        yield line
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(f"{call.method} {call.path}: {type(error).__name__}; ask again") from error
 
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:

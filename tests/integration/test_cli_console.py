@@ -1,6 +1,7 @@
 """Commands that speak to the console, against a real one with a real PostgreSQL."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest_asyncio
 from shared import access
 from shared.client import Console
 from shared.postgres import tenants
-from tests.support import databases, rows, service
+from tests.support import databases, person, rows, service
 from tests.support.commands import Ran, tocsin
 
 SECRET = b"the secret under which keys are stored"
@@ -218,3 +219,44 @@ def schedule(number: int, state: str) -> dict[str, Any]:
         "local": datetime(2026, 12, 1, 9, 0), "timezone": "Europe/London", "state": state,  # noqa: DTZ001 - local
         "notification": {}, "remove_after": now + timedelta(days=15),
     }  # fmt: skip
+
+
+async def test_a_person_is_exported_and_erased(site: Site) -> None:
+    ada = person.made(rows.TENANT)
+    await person.everywhere(site.owner, ada)
+    ran = await site.run("users", "export", ada.id)
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert {"users", "inbox_items", "dead_letters"} <= {line["table"] for line in lines}
+    refused = await site.run("users", "erase", ada.id)
+    assert (refused.code, "--yes" in refused.err) == (1, True), "nobody is there to be asked"
+    erased = await site.run("users", "erase", ada.id, "--yes", "--json")
+    assert erased.code == 0
+    assert erased.json["complete"]
+    assert (await site.run("users", "export", "nobody-at-all")).code == 4
+    shown = await site.run("users", "erase", ada.id, "--yes")
+    assert "nothing is left" in shown.out
+
+
+async def test_who_is_being_written_to_is_not_erased_in_time(site: Site) -> None:
+    ada = person.made(rows.TENANT)
+    told = await rows.notification(site.owner)
+    await rows.item(site.owner, told, ada.id)
+    await rows.delivery(site.owner, told, recipient=ada.id, state="leased", reason=None, due_at=None)
+    ran = await site.run("users", "erase", ada.id, "--yes", "--within", "0")
+    assert (ran.code, "being sent" in ran.err) == (3, True)
+
+
+async def test_the_client_keeps_templates_suppressions_and_the_sender(site: Site) -> None:
+    async with Console(site.url, site.key) as console:
+        made = await console.put_template("offers", "<p>Hello {{ userFirstName }}, {{ offer }}</p>")
+        assert (made.version, made.required) == (1, ("offer",))
+        assert "offers" in [one.name async for one in console.templates()]
+        assert (await console.template("offers", 1)).html.startswith("<p>Hello")
+        assert "Soup" in (await console.preview_template("offers", {"offer": "Soup"})).text
+        await console.delete_template("offers")
+        await console.suppress("ada@example.test", "asked on the telephone")
+        assert (await console.suppression("ADA@example.test")).reason == "manual"
+        assert "ada@example.test" in [one.address async for one in console.suppressions()]
+        await console.delete_suppression("ada@example.test")
+        await console.put_property("mail.from", "Acme <mail@acme.example>")
+        assert await console.property_value("mail.from") == "Acme <mail@acme.example>"

@@ -182,3 +182,17 @@ async def test_the_blocking_client_does_the_same(server: Scripted) -> None:
             return tocsin.notify(source="s", name="n", description="d", recipients=["ada"]).notification_id
 
     assert await asyncio.to_thread(block) == ID
+
+
+def lines_of(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/x-ndjson")
+
+
+async def test_an_export_that_was_cut_off_is_told_from_a_whole_one(server: Scripted) -> None:
+    row = b'{"table": "users", "row": {"id": "ada"}}\n'
+    whole = row + b'{"complete": true, "rows": 1}\n'
+    server.script += [lambda _: lines_of(whole), lambda _: lines_of(row)]
+    async with Console(server.url, "tk_1", HASTY) as console:
+        assert [each.table async for each in console.export_user("ada")] == ["users"]
+        with pytest.raises(UnavailableError, match="cut off"):
+            assert [each.table async for each in console.export_user("ada")] == ["users"]
