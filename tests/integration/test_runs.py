@@ -156,7 +156,7 @@ RETURNING id
     ("script", "reason", "said", "attempts"),
     [
         pytest.param("broken", "script_failed", "the boiler is off, attempt 2", 2, id="raises"),
-        pytest.param("slow", "timeout", "did not return within 0.2 s", 2, id="does not return"),
+        pytest.param("slow", "script_failed", "did not return within 0.2 s", 2, id="does not return"),
         pytest.param("gone", "script_failed", "no installed package offers", 2, id="was uninstalled"),
         pytest.param("onward", "forbidden", "may not publish notifications of class alarms", 1, id="not its owner's"),
     ],

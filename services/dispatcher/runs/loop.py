@@ -160,7 +160,7 @@ class Background:
                 return "again"
             case TimeUp():
                 said = f"it did not return within {self.settings.script_seconds:g} s"
-                return await self._failed(run, Reason.TIMEOUT, said)
+                return await self._failed(run, Reason.SCRIPT_FAILED, said)
             case Raised(said, True):
                 return await self._dead(run, Reason.FORBIDDEN, said)
             case Raised(said, _):
