@@ -7,6 +7,7 @@ limits are those of the wire documentation; characters are Unicode code points.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -34,6 +35,7 @@ MAX_BODY_BYTES = 1_048_576
 MAX_OPTIONS_BYTES = 16_384
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 _NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -95,9 +97,22 @@ def _text(value: object) -> object:
     return value
 
 
+def _spelled_out(value: object) -> object:
+    """A text is spelled as RFC 3339 says; pydantic by itself takes digits for seconds since 1970, and a day."""
+    if not isinstance(value, str):
+        return value
+    if not _DATE_TIME.fullmatch(value):
+        raise ValueError("is no date and time of RFC 3339; write it as 2026-12-01T09:00:00Z")
+    return datetime.fromisoformat(value.upper())
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
-"""A number and a time in a JSON body, which nothing else passes for; bools and floats are `Strict` for the same."""
+Time = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
+Moment = Annotated[Time, BeforeValidator(_text)]
+"""A number and a time in a JSON body, which nothing else passes for; bools and floats are `Strict` for the same.
+
+`Time` is for a model that Python programs fill in too.
+"""
 
 
 LOCAL_TIME = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}
@@ -162,7 +177,7 @@ class NotificationRequest(RequestModel):
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = (Channel.INBOX, Channel.PUSH, Channel.EMAIL)
     idempotency_key: Id | None = None
     schedule: ScheduleRequest | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Time | None = None
     completion_email: Annotated[
         bool, Field(description="Mail the tenant's admins the counts and failures once the last delivery has ended.")
     ] = False

@@ -88,6 +88,10 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(expires_at="9999-12-31T23:59:59-05:00"), {("/expires_at", "too_far")}, id="end of time"),
         pytest.param(body(expires_at="2027-01-01T00:00:00"), {("/expires_at", "timezone_aware")}, id="no zone"),
         pytest.param(body(expires_at=1_900_000_000), {("/expires_at", "datetime_type")}, id="number for a time"),
+        pytest.param(body(expires_at="1900000000"), {("/expires_at", "value_error")}, id="digits for a time"),
+        pytest.param(body(expires_at="2027-01-01T00:00Z"), {("/expires_at", "value_error")}, id="no seconds"),
+        pytest.param(body(expires_at="20270101T000000Z"), {("/expires_at", "value_error")}, id="basic format"),
+        pytest.param(body(expires_at="2027-13-01T00:00:00Z"), {("/expires_at", "value_error")}, id="no such month"),
         pytest.param(body(action_url="javascript:alert(1)"), {("/action_url", "url")}, id="script address"),
         pytest.param(body(action_url="//crm.example/1"), {("/action_url", "url")}, id="address without scheme"),
         pytest.param(body(action_url="http://[::1"), {("/action_url", "url")}, id="broken address"),
@@ -171,6 +175,7 @@ def test_what_expires_before_it_is_due_is_refused() -> None:
         pytest.param({"name": "\U0001f600" * 255}, id="characters are code points"),
         pytest.param({"recipients": [str(number) for number in range(10_000)]}, id="10,000 recipients"),
         pytest.param({"description": "two\nlines\tand a tab"}, id="a description of lines"),
+        pytest.param({"expires_at": "2026-11-23t20:00:00.123456789z"}, id="small letters and nanoseconds"),
         pytest.param({"expires_at": LATER, "audience": None, "schedule": None, "idempotency_key": None}, id="nulls"),
         pytest.param({"options": {"deep": {"er": [1, 1.5, None, True]}}}, id="options"),
         pytest.param(
