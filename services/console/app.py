@@ -21,8 +21,9 @@ async def run(settings: Settings) -> None:
         secret = SecretFile(settings.api_key_secret_file)
         policy = destinations.policy(settings.allowed_private_hosts)
         metrics = Metrics(start.registry)
+        following = Following(pool, metrics, settings.poison_limit_per_minute)
         loops: dict[str, lifecycle.Loop] = {
             "http": partial(web.serve, api.build(api.Parts(pool, secret, policy, metrics)), listening),
-            "directory changes": partial(Following(pool, metrics).run, settings, start.health),
+            "directory changes": partial(following.run, settings, start.health),
         }
         await start.run(loops, port=listening.getsockname()[1])

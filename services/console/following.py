@@ -16,7 +16,8 @@ from shared.contract import topics
 from shared.contract.directory_entries import DirectoryChanged
 from shared.contract.outcomes import Reason
 from shared.kafka.consumer import Batch, consume, open_consumer
-from shared.postgres import dead_letters, outbox, positions
+from shared.postgres import outbox, positions
+from shared.postgres.burial import Burial
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import REFUSED, Connection, Pool, tenant_transaction, transaction
 from shared.runtime import lifecycle, startup
@@ -32,8 +33,9 @@ _RECORDS_AT_ONCE = 500
 class Following:
     """Keeps the directory as the topic tells it."""
 
-    def __init__(self, pool: Pool, metrics: Metrics) -> None:
+    def __init__(self, pool: Pool, metrics: Metrics, poison_per_minute: int) -> None:
         self._pool = pool
+        self._burial = Burial(pool, poison_per_minute)
         self._metrics = metrics
 
     async def run(self, settings: KafkaSettings, health: Health, stop: asyncio.Event) -> None:
@@ -57,6 +59,7 @@ class Following:
 
         Raises:
             TransientError: PostgreSQL is away; the batch is safe to repeat.
+            PoisonLimitError: too much of the topic cannot be read; the batch is safe to repeat.
         """
         told, poison = changes.read(batch.records)
         by_tenant: dict[str, list[Told]] = defaultdict(list)
@@ -106,8 +109,8 @@ class Following:
 
     async def _ended(self, batch: Batch, poison: Sequence[DeadLetter]) -> None:
         read = [(position.topic, position.partition, position.offset) for position in batch.positions]
+        await self._burial.bury(poison)
         async with transaction(self._pool) as connection:
-            await dead_letters.bury(connection, poison)
             await outbox.add(connection, [letter.record() for letter in poison])
             await positions.write(connection, GROUP, read)
         for letter in poison:

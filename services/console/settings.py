@@ -6,9 +6,18 @@ from shared.runtime.settings import (
     DestinationSettings,
     HttpSettings,
     KafkaSettings,
+    PoisonSettings,
     PostgresSettings,
 )
 
 
-class Settings(BaseServiceSettings, PostgresSettings, KafkaSettings, HttpSettings, ApiKeySettings, DestinationSettings):
+class Settings(
+    BaseServiceSettings,
+    PostgresSettings,
+    KafkaSettings,
+    HttpSettings,
+    ApiKeySettings,
+    DestinationSettings,
+    PoisonSettings,
+):
     """The console's settings, each read from `TOCSIN_<FIELD>`."""

@@ -14,20 +14,16 @@ from shared.runtime.settings import (
     DestinationSettings,
     KafkaSettings,
     LeaseSettings,
+    PoisonSettings,
     PostgresSettings,
 )
 
 
-class IntakeSettings(BaseSettings):
+class IntakeSettings(PoisonSettings):
     """How accepted notifications are taken in."""
-
-    model_config = BaseServiceSettings.model_config
 
     intake_batch_notifications: int = Field(500, ge=1, description="Most notifications of one transaction of intake.")
     intake_batch_recipients: int = Field(2_000, ge=1, description="Most recipients of one transaction of intake.")
-    poison_limit_per_minute: int = Field(
-        100, ge=1, description="Records a minute that may be dead-lettered; beyond it the reader pauses."
-    )
     default_window_seconds: int = Field(900, ge=1, description="Length of a digest window whose class sets none.")
 
 

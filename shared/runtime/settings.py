@@ -91,6 +91,16 @@ class LeaseSettings(BaseSettings):
     max_attempts: int = Field(20, ge=1, description="Attempts at one delivery before it becomes a dead letter.")
 
 
+class PoisonSettings(BaseSettings):
+    """How much of a topic may be unreadable before its reader doubts itself."""
+
+    model_config = _CONFIG
+
+    poison_limit_per_minute: int = Field(
+        100, ge=1, description="Records a minute that may be dead-lettered; beyond it the reader pauses."
+    )
+
+
 class DestinationSettings(BaseSettings):
     """Where Tocsin may connect because a user said so; see `shared.destinations`."""
 

@@ -20,9 +20,10 @@ from services.console.following import GROUP, Following
 from services.console.metrics import Metrics
 from shared.contract import generate, records, topics
 from shared.contract.records import Record
-from shared.kafka.consumer import Consumer, open_consumer
+from shared.kafka.consumer import Batch, Consumer, open_consumer
 from shared.kafka.producer import Producer, open_producer
 from shared.postgres import outbox
+from shared.postgres.burial import PoisonLimitError
 from shared.postgres.pool import Pool, open_pool
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.support import databases, rows, service, waiting
@@ -79,13 +80,14 @@ async def bench(kafka_settings: KafkaSettings, database: databases.Database) -> 
         open_producer(kafka_settings) as producer,
         open_consumer(kafka_settings, GROUP, [topics.DIRECTORY_CHANGES], 100) as consumer,
     ):
-        yield Bench(producer, consumer, Following(pool, Metrics(registry)), owner, registry, pool)
+        yield Bench(producer, consumer, Following(pool, Metrics(registry), POISON_PER_MINUTE), owner, registry, pool)
     await owner.close()
 
 
 ADA: dict[str, Any] = {"user": {"id": "ada", "email": "ada@example.test"}}
 TEAM: dict[str, Any] = {"group": {"kind": "team", "id": "23", "company": "3"}}
 MEMBER: dict[str, Any] = {"member": {"kind": "team", "group": "23", "user": "ada", "status": "invited"}}
+POISON_PER_MINUTE = 6
 EVERYTHING = """
 SELECT 'user', id, email FROM users UNION ALL SELECT kind, id, company FROM groups
 UNION ALL SELECT group_id, user_id, status FROM group_members ORDER BY 1, 2
@@ -190,6 +192,28 @@ async def test_poison_becomes_dead_letters_and_holds_up_nobody(bench: Bench) -> 
     assert {record.topic for record in stored} == {topics.DEAD_LETTERS}
     assert len(stored) == 5
     assert bench.metrics.get_sample_value("tocsin_dead_letters_total", {"reason": "unknown_tenant"}) == 1
+
+
+async def test_a_topic_full_of_poison_pauses_its_reader_and_nothing_is_thrown_away(bench: Bench) -> None:
+    values = [*(b"poison %d" % number for number in range(8)), json.dumps(change(1, **ADA)).encode()]
+    await bench.producer.send_all([Record(topics.DIRECTORY_CHANGES, b"key", value) for value in values])
+    batches: list[Batch] = []
+    while sum(len(batch.records) for batch in batches) < len(values):
+        batches.append(await bench.consumer.batch(5))
+    batch = Batch([record for each in batches for record in each.records], batches[-1].positions)
+    for _ in range(2):
+        with pytest.raises(PoisonLimitError, match=r"directory\.changes"):
+            await bench.following.take_in(batch)
+        assert await bench.ask("SELECT count(*) FROM dead_letters") == [(6,)]
+        assert await bench.ask("SELECT count(*) FROM positions") == [(0,)]
+    assert await bench.ask("SELECT id FROM users") == [("ada",)]
+    await bench.owner.execute(
+        "CREATE OR REPLACE FUNCTION db_now() RETURNS timestamptz LANGUAGE sql STABLE AS "
+        "$$ SELECT now() + interval '61 seconds' $$"
+    )
+    await bench.following.take_in(batch)
+    assert await bench.ask("SELECT count(*) FROM dead_letters") == [(8,)]
+    assert await bench.ask("SELECT count(*) FROM positions") == [(1,)]
 
 
 async def test_each_tenants_versions_are_its_own(bench: Bench) -> None:

@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from services.dispatcher.burial import PoisonLimitError
 from services.dispatcher.delivery import claims as pure_claims
 from services.dispatcher.delivery.claims import Arrived, Asked
 from services.dispatcher.delivery.ports import Mailbox, Webhook
@@ -18,6 +17,7 @@ from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel, Reason
 from shared.contract.records import Record
 from shared.postgres import dead_letters
+from shared.postgres.burial import PoisonLimitError
 from tests.support import claims, databases, delivering
 from tests.support.delivering import Bench
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.dispatcher.burial import PoisonLimitError
 from shared.contract import topics
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel
 from shared.contract.records import Record
 from shared.errors import TransientError
 from shared.kafka.consumer import Batch
+from shared.postgres.burial import PoisonLimitError
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake
 from tests.support.databases import Database

@@ -5,11 +5,11 @@ from types import ModuleType
 
 import asyncpg
 
-from services.dispatcher import burial, store_directory, store_rows, store_stored
+from services.dispatcher import store_directory, store_rows, store_stored
 from services.dispatcher.delivery import claim_store, outcome_store
 from services.dispatcher.fanout import store as fanout_store
 from services.dispatcher.intake import store as intake_store
-from shared.postgres import audiences
+from shared.postgres import audiences, burial
 from tests.support import intake
 from tests.support.databases import Database
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.dispatcher.burial import Burial
 from services.dispatcher.delivery import claims, events, singling_out
 from services.dispatcher.delivery.claims import Asked, Row
 from services.dispatcher.delivery.events import Ended
@@ -16,6 +15,7 @@ from shared.contract.outcomes import Channel
 from shared.contract.records import Record
 from shared.postgres import outbox, positions
 from shared.postgres import pool as postgres
+from shared.postgres.burial import Burial
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection
 

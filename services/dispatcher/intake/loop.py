@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import structlog
 
 from services.dispatcher import handover
-from services.dispatcher.burial import Burial
 from services.dispatcher.intake import refusals, taking_in
 from services.dispatcher.intake.batches import Portion, collapsed, portions
 from services.dispatcher.intake.taking_in import Taken
@@ -21,6 +20,7 @@ from shared.failpoint import failpoint
 from shared.kafka.consumer import Batch, Position
 from shared.postgres import bodies, dead_letters, outbox, positions
 from shared.postgres import pool as postgres
+from shared.postgres.burial import Burial
 from shared.postgres.dead_letters import DeadLetter
 
 _log = structlog.get_logger()

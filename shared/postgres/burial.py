@@ -1,4 +1,4 @@
-"""Dead letters of what the dispatcher reads, at a limited rate: a topic full of what nobody understands pauses it."""
+"""Dead letters of what a service reads, at a limited rate: a topic full of what nobody understands pauses it."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,8 @@ from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection
 
 _LOOK_AGAIN_SECONDS = 5.0
+NOBODY = ""
+"""The tenant of a letter about a record that names none."""
 
 
 class PoisonLimitError(TransientError):
@@ -42,7 +44,8 @@ class Burial:
         """
         left: Sequence[DeadLetter] = ()
         if letters:
-            async with postgres.transaction(self._pool) as connection:
+            # Whoever is confined to one tenant may look at what is nobody's, and at nothing else.
+            async with postgres.tenant_transaction(self._pool, NOBODY) as connection:
                 left = await self._buried(connection, letters)
         self._paused = self._told(letters[0]) if left else None
         if self._paused is not None:
@@ -56,7 +59,7 @@ class Burial:
         """Bury what is allowed now; what is left."""
         known = {row["id"] for row in await connection.fetch(_KNOWN, [letter.id for letter in letters])}
         fresh = [letter for letter in letters if letter.id not in known]
-        tenants = sorted({"", *(letter.tenant for letter in fresh)})
+        tenants = sorted({NOBODY, *(letter.tenant for letter in fresh)})
         recent: int = await connection.fetchval(_RECENT, letters[0].original.topic, tenants)
         allowed = max(0, self._per_minute - recent)
         await dead_letters.bury(connection, fresh[:allowed])
