@@ -15,6 +15,10 @@ class Wanted(flags.Group):
     """One notification as options say it."""
 
     to: Annotated[list[str] | None, typer.Option(help="A recipient's id; repeat it for more.")] = None
+    audience: Annotated[
+        str | None, typer.Option(metavar="KIND[:ID,…]@COMPANY", help="The members of groups, as in team:23,27@3.")
+    ] = None
+    parent: Annotated[str | None, typer.Option(help="The audience's event or smart library.")] = None
     name: Annotated[str, typer.Option(help="What it is about, in one line.")] = ""
     description: Annotated[str, typer.Option(help="What it says, as Markdown.")] = ""
     source: Annotated[str, typer.Option(help="Who asks, as recipients know it.")] = "tocsin-cli"
@@ -32,13 +36,14 @@ class Wanted(flags.Group):
         """The request's body, without what no option said.
 
         Raises:
-            CommandError: an option of the class, or the time, is not written as it must be.
+            CommandError: an option of the class, the audience or the time is not written as it must be.
         """
         fields = {
             "source": self.source,
             "name": self.name,
             "description": self.description or self.name,
             "recipients": self.to or [],
+            "audience": _audience(self.audience, self.parent),
             "importance": self.importance,
             "class": self.class_,
             "channels": self.channel,
@@ -60,6 +65,19 @@ def _option(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _audience(text: str | None, parent: str | None) -> dict[str, Any] | None:
+    if text is None:
+        if parent is not None:
+            raise CommandError("--parent says nothing without --audience", "Name the groups with --audience.")
+        return None
+    groups, sign, company = text.rpartition("@")
+    if not sign or not groups or not company:
+        raise CommandError(f"{text!r} is no audience", "Write it as team:23,27@3, or team@3 for every team of 3.")
+    kind, _, ids = groups.partition(":")
+    named = {"ids": [each.strip() for each in ids.split(",")]} if ids else {}
+    return {"kind": kind, "company": company, **named, **({} if parent is None else {"parent": parent})}
 
 
 def _schedule(at: str) -> dict[str, str]:

@@ -20,6 +20,15 @@ SAM_USER = "ada"
 SAM_COMPANY = "3"
 """The company of the source's own examples."""
 
+GROUPS = (
+    ("company", SAM_COMPANY, "Demo", None, USERS),
+    ("team", "23", "Pioneers", None, ("ada", "grace", "hedy", "katherine")),
+    ("team", "27", "Languages", None, ("barbara", "frances", "john", "ken", "robin")),
+    ("event", "9", "Open day", None, ()),
+    ("event_team", "91", "Guides", "9", ("margaret", "radia", "tim")),
+)
+"""Kind, id, name, parent and members; a team is what the source's type GT sends to."""
+
 KEYS_FILE = "demo-keys.json"
 NOBODY: dict[str, Any] = {
     "tenant": None,
@@ -36,6 +45,13 @@ INSERT INTO users (tenant, id, login, email, first_name)
 SELECT $1, name, name, name || '@demo.example', initcap(name) FROM unnest($2::text[]) AS name
 ON CONFLICT DO NOTHING
 """
+_ADD_GROUP = """
+INSERT INTO groups (tenant, kind, id, name, company, parent) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+"""
+_ADD_MEMBERS = """
+INSERT INTO group_members (tenant, kind, group_id, user_id, status)
+SELECT $1, $2, $3, name, 'accepted' FROM unnest($4::text[]) AS name ON CONFLICT DO NOTHING
+"""
 _MAKE_SUPER_USER = """
 UPDATE users SET roles = array_append(roles, 'SUPER_USER')
 WHERE tenant = $1 AND id = $2 AND NOT 'SUPER_USER' = ANY (roles)
@@ -48,16 +64,20 @@ _STORED_HMAC = "SELECT hmac FROM api_keys WHERE tenant = $1 AND id = $2 AND revo
 
 
 async def seeded(dsn: str, held: state.State) -> dict[str, Any]:
-    """Make the tenant, its users and its keys where they are missing; the `demo` of `endpoints.json`."""
+    """Make the tenant, its users, groups and keys where they are missing; the `demo` of `endpoints.json`."""
     connection = await asyncpg.connect(dsn)
     try:
         await tenants.create_tenant(connection, TENANT, "Demo")
         await connection.execute(_ADD_USERS, TENANT, list(USERS))
         await connection.execute(_MAKE_SUPER_USER, TENANT, SAM_USER)
+        for kind, group, name, parent, members in GROUPS:
+            await connection.execute(_ADD_GROUP, TENANT, kind, group, name, SAM_COMPANY, parent)
+            await connection.execute(_ADD_MEMBERS, TENANT, kind, group, list(members))
         keys = await _keys(connection, held)
     finally:
         await connection.close()
-    return {**NOBODY, "tenant": TENANT, **keys, "users": list(USERS)}
+    groups = [{"kind": kind, "id": group} for kind, group, *_ in GROUPS]
+    return {**NOBODY, "tenant": TENANT, **keys, "users": list(USERS), "groups": groups}
 
 
 async def _keys(connection: Connection, held: state.State) -> dict[str, str]:

@@ -42,3 +42,13 @@ async def test_a_shell_takes_up_where_the_system_is(system: Trial) -> None:
     taken = await typed("env", "--state", str(system.state), "--json")
     assert taken.json["TOCSIN_INGEST_URL"] == system.endpoints["ingest"]
     assert taken.json["TOCSIN_CONSOLE_URL"] == system.endpoints["console"]
+
+
+async def test_a_team_of_the_demo_tenant_is_reached_from_a_shell(system: Trial) -> None:
+    assert {"kind": "team", "id": "23"} in system.endpoints["demo"]["groups"]
+    own = ["--state", str(system.state), "--json"]
+    sent = await typed("send", "--audience", "team:23@3", "--name", "To a team", "--option", "email=none", *own)
+    assert sent.code == 0, sent.err
+    traced = await typed("trace", sent.json["notification_id"], "--wait", "30", *own)
+    assert traced.json["state"] == "ended"
+    assert {one["recipient"] for one in traced.json["deliveries"]} == {"ada", "grace", "hedy", "katherine"}

@@ -62,3 +62,19 @@ async def test_from_servicenow_reaches_inbox_and_push_with_a_link_to_the_inciden
         {"table": "incident", "id": "9d385017c611228701d22104cc95c371",
          "url": "https://crm.example/incident?sys_id=9d385017c611228701d22104cc95c371"}
     ]  # fmt: skip
+
+
+async def test_from_a_process_reaches_the_accepted_members_of_a_team_in_inbox_push_and_mail(system: Trial) -> None:
+    await system.console("PUT", "/v1/groups/team/on-call", {"name": "On call", "company": "acme"})
+    for user, status in (("user-0", "accepted"), ("user-1", "accepted"), ("user-2", "declined")):
+        await system.console("PUT", f"/v1/groups/team/on-call/members/{user}", {"status": status})
+
+    text = program("from-a-process.md")
+    said = await ran(system, text)
+    assert await ran(system, text) == said, "the same event is the same notification"
+    deliveries = await outside.ended(system, said.split()[0], 4)
+    assert {(one["recipient"], one["channel"], one["state"]) for one in deliveries} == {
+        (recipient, channel, "sent") for recipient in ("user-0", "user-1") for channel in ("push", "email")
+    }
+    items = await outside.inbox_items(system, await outside.inbox_of(system, "user-1"))
+    assert [item["importance"] for item in items if item["name"] == "Nightly export failed"] == ["danger"]

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from cli import dead_letters
 from cli.app import build
+from cli.asking import Wanted
 from cli.errors import CommandError, ExitCode, told
 from deploy.reference import commands
 from shared.client import RefusedError, UnavailableError
@@ -83,3 +84,24 @@ def test_options_beside_a_file_are_refused_rather_than_ignored(tmp_path: Path) -
 def test_the_command_line_is_built_anew_each_time() -> None:
     assert isinstance(build(), typer.Typer)
     assert build() is not build()
+
+
+@pytest.mark.parametrize(
+    ("text", "parent", "audience"),
+    [
+        ("team:23, 27@3", None, {"kind": "team", "company": "3", "ids": ["23", "27"]}),
+        ("team@3", None, {"kind": "team", "company": "3"}),
+        ("event_team:91@3", "9", {"kind": "event_team", "company": "3", "ids": ["91"], "parent": "9"}),
+        (None, None, None),
+    ],
+)
+def test_an_audience_is_written_as_kind_ids_and_company(
+    text: str | None, parent: str | None, audience: dict[str, object] | None
+) -> None:
+    assert Wanted(name="x", audience=text, parent=parent).body().get("audience") == audience
+
+
+@pytest.mark.parametrize(("text", "parent"), [("team:23", None), ("@3", None), ("team@", None), (None, "9")])
+def test_an_audience_that_names_no_company_is_refused(text: str | None, parent: str | None) -> None:
+    with pytest.raises(CommandError):
+        Wanted(name="x", audience=text, parent=parent).body()
