@@ -10,11 +10,8 @@ from services.ingest.dialects.sam import meaning
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.meaning import Facts, Tag
 from services.ingest.dialects.sam.roles import Sender
-from shared.postgres import audiences, bodies
+from shared.postgres import audiences, bodies, uploads
 from shared.postgres.pool import Connection, Pool, tenant_transaction, transaction, transient_when_away
-
-KEPT_DAYS = 14
-"""How long a large body is kept behind the day its notification is due: the standard retention, and as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +121,9 @@ class SamStore:
     """
 
     async def keep_on(self, tenant: str, reference: str, due_at: datetime) -> bool:
-        """Keep a body that is there until it is needed; False when there is none."""
+        """Keep a body that is there as long after the day it is due as an upload; False when there is none."""
         async with transaction(self._pool) as connection:
-            kept = await connection.fetchval(self._KEEP_ON, tenant, bytes.fromhex(reference), due_at, KEPT_DAYS)
+            kept = await connection.fetchval(self._KEEP_ON, tenant, bytes.fromhex(reference), due_at, uploads.KEPT_DAYS)
         return kept is not None
 
 

@@ -20,7 +20,8 @@ MAX_BYTES = 4 * LONGEST_TEXT
 """UTF-8 has at most four bytes a character."""
 
 KEPT_DAYS = 14
-"""How long an upload waits for the request that names it; each use keeps it longer."""
+"""How long an upload waits for the request that names it, and is kept behind the day the request is due: the standard
+retention, and as long again."""
 
 
 @dataclass(frozen=True, slots=True)
