@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from shared.contract import topics
+from shared.contract import codec, topics
 from shared.contract.directory_entries import DirectoryChanged, GroupEntry, GroupKey, MemberEntry, MemberKey, UserEntry
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
@@ -54,9 +54,7 @@ def read(records: Iterable[RawRecord]) -> tuple[list[Told], list[DeadLetter]]:
         try:
             told.append(Told(DirectoryChanged.model_validate_json(raw.value), raw))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            poison.append(letter(raw, Reason.UNDECODABLE, detail))
+            poison.append(letter(raw, Reason.UNDECODABLE, str(codec.undecodable(error))))
     return told, poison
 
 

@@ -26,8 +26,13 @@ def decoded(value: bytes | None, expected: type[M]) -> M:
     try:
         message = _MESSAGES.validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise UndecodableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise undecodable(error) from error
     if not isinstance(message, expected):
         raise UndecodableError(f"expected {expected.__name__}, found {type(message).__name__}")
     return message
+
+
+def undecodable(error: ValidationError) -> UndecodableError:
+    """What a record lacks to be a message, from what its model says: the first place and what is wrong there."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return UndecodableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
