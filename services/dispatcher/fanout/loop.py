@@ -54,7 +54,7 @@ class Spreading:
         Raises:
             TransientError: Kafka or PostgreSQL is away; the lease and the cursor say where to go on.
         """
-        if not await self._backlog.has_room(asyncio.get_running_loop().time()):
+        if not await self._any_open() or not await self._backlog.has_room(asyncio.get_running_loop().time()):
             return False
         fanout = await self.leased()
         if fanout is None:
@@ -75,6 +75,11 @@ class Spreading:
         if stretch.work is not Work.REPEAT:
             self._parts.metrics.count_routes(self._lane, [written.routed])
         return True
+
+    async def _any_open(self) -> bool:
+        """Whether the sinks' backlog matters at all: asking Kafka for it costs more than all that is idle otherwise."""
+        with postgres.transient_when_away():
+            return bool(await self._pool.fetchval(store.ANY_OPEN, self._lane))
 
     async def leased(self) -> Fanout | None:
         """The fan-out whose turn it is; None when none is open."""

@@ -11,6 +11,8 @@ from shared.contract.messages import Audience
 from shared.postgres.audiences import Step
 from shared.postgres.pool import Connection
 
+ANY_OPEN = "SELECT EXISTS (SELECT FROM fanouts WHERE lane = $1 AND ended_at IS NULL)"
+
 # The turn goes round by tenant, oldest turn first (those of ended fan-outs count), and within a tenant in order of
 # creation. Paused tenants wait. What this owner holds already it left unfinished: it goes on with it at once,
 # also after a restart under the same name.
