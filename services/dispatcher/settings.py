@@ -109,7 +109,7 @@ class SmtpSettings(BaseSettings):
     dkim_keys_folder: Path | None = Field(
         None, description="Folder of the tenants' DKIM keys, `<tenant>.<selector>.pem`; empty where nothing is signed."
     )
-    smtp_connections: int = Field(4, ge=1, description="Most connections to the relay per lane.")
+    smtp_connections: int = Field(8, ge=1, description="Most connections to the relay per lane.")
     digest_items_max: int = Field(
         100, ge=1, le=1_000, description="Most notifications that one digest mail shows; the others it counts."
     )
