@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from services.console import persons
 from shared.access import Scope
-from shared.contract import ids
+from shared.contract import ids, records
 from shared.contract.topics import TOPICS
+from shared.postgres import outbox
 from tests.support import api, consoles, person, rows
 from tests.support.consoles import Console, Site
 from tests.support.person import Person
@@ -71,7 +72,10 @@ async def columns(owner: asyncpg.Connection, table: str) -> set[str]:
 
 
 async def test_every_table_is_known_to_hold_persons_or_nobody(site: Site) -> None:
-    assert set(await person.tables(site.owner)) == set(persons.PLACES) | persons.NOBODY
+    assert set(await person.tables(site.owner)) == set(persons.PLACES) | persons.NOBODY, (
+        "say in persons.PLACES what becomes of a person's rows there, export them (store/person_export), erase them "
+        "(store/erasing), and give the person of tests/support/person a row"
+    )
     for table in persons.NOBODY:
         assert {name for name in await columns(site.owner, table) if COLUMNS_OF_PERSONS.search(name)} == set(), table
 
@@ -183,6 +187,19 @@ async def test_a_delivery_skipped_after_the_erasure_is_found_by_the_next(console
     assert [line["table"] for line in await exported(console, ada.id)] == ["deliveries"]
     assert (await erased(console, ada.id))["complete"]
     assert await person.traces(console.owner, ada) == {}
+
+
+async def test_what_is_on_its_way_for_another_tenants_namesake_does_not_count(
+    console: Console, site: Site, ada: Person
+) -> None:
+    stranger = await consoles.of_new_tenant(site)
+    namesake = records.event("skipped", stranger.tenant, uuid.uuid4(), datetime.now(UTC), {"recipient": ada.id})
+    await console.owner.execute(
+        "INSERT INTO outbox (created_at, records) VALUES (now(), $1)", outbox.packed([namesake])
+    )
+    await rows.item(console.owner, await rows.notification(console.owner, tenant=ada.tenant), ada.id)
+    report = await erased(console, ada.id)
+    assert [each["table"] for each in report["tables"] if each["remaining"]] == []
 
 
 async def test_two_who_alone_got_a_notification_may_go_at_once(console: Console) -> None:

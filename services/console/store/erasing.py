@@ -147,14 +147,15 @@ UNION ALL SELECT 'runs', count(*) FROM runs WHERE tenant = $1 AND recipient = $2
 UNION ALL SELECT 'windows', count(*) FROM windows WHERE tenant = $1 AND recipient = $2
 UNION ALL SELECT 'fanouts', count(*) FROM fanouts
   WHERE tenant = $1 AND ($2 = ANY (recipients) OR $2 = ANY (resolved) OR member_after = $2)
-UNION ALL SELECT 'outbox', count(*) FROM outbox WHERE position(convert_to($3, 'UTF8') IN records) > 0
+UNION ALL SELECT 'outbox', count(*) FROM outbox
+  WHERE position(convert_to($3, 'UTF8') IN records) > 0 AND position(convert_to($4, 'UTF8') IN records) > 0
 """
 
 
 async def left(connection: Connection, tenant: str, user: str) -> dict[str, int]:
     """How many rows name the user still, by table."""
-    packed = outbox.quoted(user)
-    return {row["place"]: row["rows"] for row in await connection.fetch(_LEFT, tenant, user, packed)}
+    packed = (outbox.quoted(user), outbox.quoted(tenant))
+    return {row["place"]: row["rows"] for row in await connection.fetch(_LEFT, tenant, user, *packed)}
 
 
 def _changed(status: str) -> int:
