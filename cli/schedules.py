@@ -6,16 +6,22 @@ import typer
 
 from cli import flags, output
 from cli.target import Target
-from shared.client import Console
 
 app = typer.Typer(help="List and cancel notifications asked for later.", no_args_is_help=True)
 
 
 @app.command("list")
 @flags.spelled_out
-def list_(*, target: Target, json: flags.Json = False) -> None:
+def list_(
+    *,
+    owner: Annotated[
+        str | None, typer.Option(help="Only those that this key, or user of a dialect, asked for.")
+    ] = None,
+    target: Target,
+    json: flags.Json = False,
+) -> None:
     """List the tenant's schedules."""
-    found = target.listed(Console.schedules)
+    found = target.listed(lambda console: console.schedules(owner))
     shown = output.table(
         ("id", "notification", "due (UTC)", "local", "zone", "state"),
         [

@@ -277,3 +277,4 @@ class Schedule(Answer):
     timezone: str
     job: str | None = None
     state: Literal["pending", "released", "cancelled"]
+    owner: str | None = None

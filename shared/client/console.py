@@ -132,9 +132,9 @@ class Console(PersonCalls, MailCalls):
         """
         return answers.Redriven.model_validate(await self._post("/v1/dead-letters/redrive", dict(selection)))
 
-    def schedules(self) -> AsyncIterator[answers.Schedule]:
-        """Every schedule, page by page."""
-        return self._listed("/v1/schedules", answers.Schedule)
+    def schedules(self, owner: str | None = None) -> AsyncIterator[answers.Schedule]:
+        """Every schedule, or those of an owner, page by page."""
+        return self._listed("/v1/schedules", answers.Schedule, {"owner": owner} if owner else None)
 
     async def cancel_schedule(self, schedule_id: int) -> None:
         """Cancel what was asked for later and is not released yet."""

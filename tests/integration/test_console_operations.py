@@ -197,6 +197,23 @@ async def test_schedules_are_listed_shown_and_cancelled(console: Console) -> Non
     assert (await console.ask("DELETE", "/v1/schedules/102")).status == 409
 
 
+async def test_schedules_are_listed_and_cancelled_by_who_asked_for_them(console: Console, site: Site) -> None:
+    for number, owner in ((901, "sendNotification:ada"), (902, "key-1"), (903, "sendNotification:ada")):
+        await rows.schedule(console.owner, console.tenant, uuid.uuid4(), number, owner)
+    other = await consoles.of_new_tenant(site)
+    await rows.schedule(console.owner, other.tenant, uuid.uuid4(), 904, "sendNotification:ada")
+    await console.owner.execute("UPDATE schedules SET state = 'released' WHERE id = 903")
+    mine = "/v1/schedules?owner=sendNotification:ada"
+    found = (await console.ask("GET", mine)).json["items"]
+    assert [(schedule["id"], schedule["owner"]) for schedule in found] == [
+        (901, "sendNotification:ada"), (903, "sendNotification:ada")
+    ]  # fmt: skip
+    assert [(await console.ask("DELETE", mine)).json for _ in range(2)] == [{"cancelled": 1}, {"cancelled": 0}]
+    states = await console.owner.fetch("SELECT id, state FROM schedules WHERE id BETWEEN 901 AND 904 ORDER BY id")
+    assert [row["state"] for row in states] == ["cancelled", "pending", "released", "pending"]
+    assert (await console.ask("DELETE", "/v1/schedules")).status == 422, "not everybody's at once"
+
+
 def _text(row: Any) -> str:
     return "".join((record.value or b"").decode("latin-1") for record in outbox.records_of(row["records"]))
 

@@ -86,12 +86,14 @@ async def delivery(connection: asyncpg.Connection, of: dict[str, Any], **values:
     return await insert(connection, "deliveries", {**standard, **values})
 
 
-async def schedule(connection: asyncpg.Connection, tenant: str, notification: uuid.UUID, number: int) -> dict[str, Any]:
+async def schedule(
+    connection: asyncpg.Connection, tenant: str, notification: uuid.UUID, number: int, owner: str = "a-key"
+) -> dict[str, Any]:
     """A notification that waits for an hour more; `number` is the schedule's id."""
     now = datetime.now(UTC)
     values: dict[str, Any] = {
         "id": number, "tenant": tenant, "notification_id": notification, "due_at": now + timedelta(hours=1),
         "local": datetime.fromisoformat("2026-12-01T09:00:00"), "timezone": "Europe/Berlin",
-        "notification": {"accepted_at": now.isoformat()}, "remove_after": now + timedelta(days=14),
+        "notification": {"accepted_at": now.isoformat(), "owner": owner}, "remove_after": now + timedelta(days=14),
     }  # fmt: skip
     return await insert(connection, "schedules", values)

@@ -1,5 +1,6 @@
 """`/v1/schedules`."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -17,6 +18,15 @@ _LARGEST_ID = 2**63 - 1
 _LAST: TypeAdapter[tuple[int]] = TypeAdapter(tuple[Annotated[int, Path(ge=0, le=_LARGEST_ID)]])
 
 ScheduleId = Annotated[int, Path(ge=0, le=_LARGEST_ID)]
+Owner = Annotated[str, Query(min_length=1, max_length=255, description="The id of the key that asked, or "
+                             "`sendNotification:` and the user.")]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """How many schedules were cancelled."""
+
+    cancelled: int
 
 
 class Schedules:
@@ -29,6 +39,7 @@ class Schedules:
         """The routes of this resource."""
         router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
         router.add_api_route("", self.all, methods=["GET"])
+        router.add_api_route("", self.cancel_owned, methods=["DELETE"])
         router.add_api_route("/{schedule}", self.one, methods=["GET"])
         router.add_api_route("/{schedule}", self.cancel, methods=["DELETE"])
         return router
@@ -37,12 +48,18 @@ class Schedules:
         self,
         key: AdminKey,
         state: Annotated[Literal["pending", "released", "cancelled"] | None, Query()] = None,
+        owner: Owner | None = None,
         cursor: pages.Cursor = None,
         limit: pages.Limit = 50,
     ) -> pages.Page[Schedule]:
         """Schedules in the order of their ids."""
-        found = await store.after(self._pool, key.tenant, state, shapes.last_of(cursor, _LAST), limit + 1)
+        chosen = store.Chosen(state, owner)
+        found = await store.after(self._pool, key.tenant, chosen, shapes.last_of(cursor, _LAST), limit + 1)
         return pages.page(found, limit, lambda schedule: [schedule.id])
+
+    async def cancel_owned(self, key: AdminKey, owner: Owner) -> Cancelled:
+        """Cancel all of an owner's schedules that wait."""
+        return Cancelled(await store.cancel_owned(self._pool, key.tenant, owner))
 
     async def one(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
         """One schedule."""
