@@ -11,6 +11,7 @@ from deploy.local.screen import Condition, Screen
 LOOK_SECONDS = 0.2
 PROBE_EVERY_SECONDS = 2.0
 MISSES = 4
+STARTING_SECONDS = 60.0  # on a loaded machine a process takes long to answer at all
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 15.0
 SETTLED_SECONDS = 15.0  # a part that lived so long has started well
@@ -20,6 +21,15 @@ KILL_GRACE_SECONDS = 2.0
 def wait_seconds(deaths: int) -> float:
     """How long to wait before the start after this many deaths in a row: 0.5 s, doubled each time, at most 15 s."""
     return min(FIRST_WAIT_SECONDS * 2.0 ** (deaths - 1), LONGEST_WAIT_SECONDS)
+
+
+def has_stopped_turning(misses: int, *, answered: bool, seconds: float) -> bool:
+    """Whether to start a part again that missed so many probes in a row, `seconds` after its start.
+
+    One that has not answered since is still starting: killed then, it would never come to an answer where starting
+    takes longer than the probes.
+    """
+    return misses >= MISSES and (answered or seconds >= STARTING_SECONDS)
 
 
 class Watch:
@@ -43,7 +53,7 @@ class Watch:
 
     async def _trouble(self) -> str:
         """Return when the part died or has not answered several times in a row, and say which."""
-        misses, probed_at = 0, time.monotonic()
+        misses, answered, probed_at = 0, False, time.monotonic()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._part.returncode is not None:
@@ -51,8 +61,9 @@ class Watch:
             if time.monotonic() - probed_at < PROBE_EVERY_SECONDS:
                 continue
             misses = await self._probe(misses)
+            answered = answered or misses == 0
             probed_at = time.monotonic()
-            if misses >= MISSES:
+            if has_stopped_turning(misses, answered=answered, seconds=probed_at - self._since):
                 return f"did not answer /livez {misses} times in a row"
 
     async def _probe(self, misses: int) -> int:
