@@ -14,12 +14,11 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import psutil
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from bench import ceilings
+from bench import ceilings, usage
 from deploy.local import trial
 
 _HTTP_IN_FLIGHT = 64
@@ -96,24 +95,22 @@ async def _measured(
     running: trial.Trial, scenario: Scenario, users: list[str], seconds: float, bare: dict[str, float]
 ) -> Result:
     before_arrived = await running.received(scenario.arrives)
-    before = _usage(running)
+    before = usage.measured(running)
     histogram = await _histogram(running, scenario)
     started = time.monotonic()
     async with _sender(running, scenario) as send:
         sent = await _send_for(running, scenario, users, seconds, send, before_arrived)
     delivered = await _all_arrived(running, scenario, before_arrived, sent * scenario.recipients)
     took = time.monotonic() - started
-    after = _usage(running)
-    spent = {name: (after[name][0] - before.get(name, (0.0, 0.0))[0]) / delivered * 1e6 for name in after}
+    after = usage.measured(running)
     quantile = _quantiles(histogram, await _histogram(running, scenario))
     rate = delivered / took
     ceiling = bare[scenario.arrives]
     return Result(
         name=scenario.name, figure=round(rate, 1), unit="deliveries/s", ceiling=round(ceiling, 1),
-        ratio=round(rate / ceiling, 3), cpu_us_per_item={name: round(value, 1) for name, value in spent.items()},
-        rss_mb={name: round(usage[1] / 2**20, 1) for name, usage in after.items()},
-        p50_ms=quantile(0.5), p99_ms=quantile(0.99), seconds=round(took, 1), delivered=delivered,
-        notifications_per_second=round(sent / took, 1),
+        ratio=round(rate / ceiling, 3), cpu_us_per_item=usage.cpu_us(before, after, delivered),
+        rss_mb=usage.rss_mb(after), p50_ms=quantile(0.5), p99_ms=quantile(0.99), seconds=round(took, 1),
+        delivered=delivered, notifications_per_second=round(sent / took, 1),
     )  # fmt: skip
 
 
@@ -202,22 +199,6 @@ async def _all_arrived(running: trial.Trial, scenario: Scenario, before: int, ex
         elif time.monotonic() - quiet_since > _QUIET_SECONDS:
             raise RuntimeError(f"{scenario.name}: {expected - arrived} of {expected} deliveries never arrived")
         await asyncio.sleep(0.05)
-
-
-def _usage(running: trial.Trial) -> dict[str, tuple[float, int]]:
-    """CPU seconds and resident bytes by part."""
-    usage = {}
-    for name, processes in _processes(running).items():
-        times = [process.cpu_times() for process in processes]
-        seconds = sum(spent.user + spent.system for spent in times)
-        usage[name] = (seconds, max(process.memory_info().rss for process in processes))
-    return usage
-
-
-def _processes(running: trial.Trial) -> dict[str, list[psutil.Process]]:
-    """Every part's process and what it started, PostgreSQL's backends among them."""
-    roots = {name: psutil.Process(pid) for name, pid in running.endpoints["pids"].items()}
-    return {name: [root, *root.children(recursive=True)] for name, root in roots.items()}
 
 
 async def _histogram(running: trial.Trial, scenario: Scenario) -> dict[float, float]:
