@@ -19,6 +19,8 @@ PER_POD = frozenset({"instance"})
 CLUSTER: Mapping[str, str] = {
     "api_key_secret_file": str(SECRETS / "api-key-secret"),
     "inbox_token_secret_file": str(SECRETS / "inbox-token-secret"),
+    "unsubscribe_secret_file": str(SECRETS / "unsubscribe-secret"),
+    "inbox_public_url": "https://inbox.tocsin.example",
     "kafka_bootstrap": "tocsin-kafka-bootstrap:9092",
     "lease_seconds": "120",
     "log_format": "json",

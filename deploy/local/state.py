@@ -13,6 +13,7 @@ CHECKOUT = pathlib.Path(__file__).parents[2]
 SECRET_BYTES = 32
 API_KEYS = "api-keys"
 INBOX_TOKENS = "inbox-tokens"
+UNSUBSCRIBING = "unsubscribing"
 
 
 def locate(given: pathlib.Path | None, environment: Mapping[str, str] = os.environ) -> pathlib.Path:

@@ -59,8 +59,11 @@ def instance(service: Service, folder: pathlib.Path) -> str:
 
 def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) -> dict[str, str]:
     """A service's environment: what we have ourselves, what the caller adds, and the wiring, which wins."""
-    # What a caller may set otherwise: the catcher is at a private address.
-    usual = {"TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost"}
+    # What a caller may set otherwise: the catcher is at a private address, and so is the inbox where there is one.
+    usual = {
+        "TOCSIN_ALLOWED_PRIVATE_HOSTS": f"{LOOPBACK},localhost",
+        "TOCSIN_INBOX_PUBLIC_URL": wiring.url("inbox") if "inbox" in wiring.http_ports else f"http://{LOOPBACK}",
+    }
     wired = {
         "TOCSIN_INSTANCE": instance(service, wiring.state.folder),
         "TOCSIN_KAFKA_BOOTSTRAP": wiring.kafka,
@@ -71,6 +74,7 @@ def environment(service: Service, wiring: Wiring, inherited: Mapping[str, str]) 
         "TOCSIN_SMTP_SECURITY": "none",
         "TOCSIN_API_KEY_SECRET_FILE": str(wiring.state.secret_file(state.API_KEYS)),
         "TOCSIN_INBOX_TOKEN_SECRET_FILE": str(wiring.state.secret_file(state.INBOX_TOKENS)),
+        "TOCSIN_UNSUBSCRIBE_SECRET_FILE": str(wiring.state.secret_file(state.UNSUBSCRIBING)),
         "PYTHONUNBUFFERED": "1",
     }
     if service.serves_http:

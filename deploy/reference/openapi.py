@@ -29,7 +29,7 @@ def _console() -> FastAPI:
 
 
 def _inbox() -> FastAPI:
-    return inbox.build(inbox.Parts(_nothing(), _nothing(), _nothing(), _nothing(), _nothing()))
+    return inbox.build(inbox.Parts(*7 * (_nothing(),)))
 
 
 APPLICATIONS: dict[str, Callable[[], FastAPI]] = {"ingest": _ingest, "inbox": _inbox, "console": _console}

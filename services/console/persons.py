@@ -23,6 +23,7 @@ PLACES: Mapping[str, str] = {
     "group_members": "deleted",
     "endpoints": "deleted",
     "sam_tokens": "deleted",
+    "preferences": "deleted",
     "windows": "deleted; the timer of a window ends by itself when the window would have",
     "schedules": "taken out of the recipients; where nobody else is left, cancelled and emptied of what it said",
     "fanouts": "replaced by an id that says nothing; nothing is sent to it",

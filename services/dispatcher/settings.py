@@ -16,6 +16,7 @@ from shared.runtime.settings import (
     LeaseSettings,
     PoisonSettings,
     PostgresSettings,
+    UnsubscribeSettings,
 )
 
 
@@ -132,6 +133,7 @@ class Settings(
     ScriptSettings,
     WebhookSettings,
     SmtpSettings,
+    UnsubscribeSettings,
 ):
     """Everything the dispatcher is told; `postgres_pool_size` is per lane, so that lanes never wait for each other."""
 

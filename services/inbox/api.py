@@ -13,8 +13,10 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from services.inbox import items, store
 from services.inbox.actions import Actions, Confirmation, Redirect
 from services.inbox.items import Item
+from services.inbox.metrics import Metrics
 from services.inbox.store import Asked, Count
 from services.inbox.tokens import Recipient, Tokens
+from services.inbox.unsubscribing import Unsubscribing
 from shared.contract.importance import Importance
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BODY_BYTES, Id, RequestModel, Whole, example
@@ -23,6 +25,7 @@ from shared.runtime import api_document, authority, pages, problems
 from shared.runtime.authority import AdminKey, FindKey
 from shared.runtime.body_limit import BodyLimit
 from shared.runtime.problems import ProblemError
+from shared.unsubscribe import UnsubscribeLinks
 
 _LAST = TypeAdapter(tuple[Importance, AwareDatetime, UUID])
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="recipientToken")
@@ -67,6 +70,8 @@ class Parts:
     find_key: FindKey
     tokens: Tokens
     actions: Actions
+    links: UnsubscribeLinks
+    metrics: Metrics
     limits: Limits
 
 
@@ -161,6 +166,7 @@ def build(parts: Parts) -> FastAPI:
     authority.install(api, parts.find_key)
     api.state.tokens = parts.tokens
     api.include_router(Inbox(parts).routes())
+    api.include_router(Unsubscribing(parts.pool, parts.links, parts.metrics).routes())
     api_document.install(api)
     api.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     return api

@@ -15,6 +15,7 @@ from shared.postgres.opening import checked_pool
 from shared.postgres.pool import Pool
 from shared.runtime import startup, web
 from shared.runtime.secret_file import SecretFile
+from shared.unsubscribe import UnsubscribeLinks
 
 
 async def run(settings: Settings) -> None:
@@ -25,13 +26,21 @@ async def run(settings: Settings) -> None:
         pool = await checked_pool(start, settings, "tocsin-inbox")
         metrics = Metrics(start.registry)
         relay = Relay(pool, settings, metrics)
-        built = api.build(_parts(settings, pool, Actions(pool, relay, metrics), port))
+        built = api.build(_parts(settings, pool, relay, metrics))
         await start.run({"http": partial(web.serve, built, listening), "relay": relay.run}, port=port)
 
 
-def _parts(settings: Settings, pool: Pool, actions: Actions, port: int) -> api.Parts:
+def _parts(settings: Settings, pool: Pool, relay: Relay, metrics: Metrics) -> api.Parts:
     keys = ApiKeys(pool, SecretFile(settings.api_key_secret_file))
     tokens = Tokens(SecretFile(settings.inbox_token_secret_file), SystemClock())
-    public_url = settings.inbox_public_url.rstrip("/") or f"http://{settings.http_host}:{port}"
-    limits = api.Limits(settings.inbox_token_longest_seconds, public_url)
-    return api.Parts(pool, keys.opened_by, tokens, actions, limits)
+    public_url = settings.inbox_public_url.rstrip("/")
+    links = UnsubscribeLinks(SecretFile(settings.unsubscribe_secret_file), public_url)
+    return api.Parts(
+        pool,
+        keys.opened_by,
+        tokens,
+        Actions(pool, relay, metrics),
+        links,
+        metrics,
+        api.Limits(settings.inbox_token_longest_seconds, public_url),
+    )

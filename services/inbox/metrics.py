@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter
 
+from shared.postgres.preferences import PreferenceState
+
 
 class Action(StrEnum):
     """What a recipient may do with an item."""
@@ -22,6 +24,14 @@ class Metrics:
         )
         for action in Action:
             self.actions.labels(action)
+        self.subscriptions = Counter(
+            "tocsin_inbox_subscriptions_total",
+            "Subscriptions that recipients ended or renewed by a link.",
+            ["state"],
+            registry=registry,
+        )
+        for state in PreferenceState:
+            self.subscriptions.labels(state)
         self.relay_full = Counter(
             "tocsin_inbox_relay_full_total",
             "Changes left to the scheduler's outbox sweep because too many waited here.",

@@ -80,6 +80,19 @@ class ApiKeySettings(BaseSettings):
     api_key_secret_file: Path = Field(description="File with the secret under which API keys are stored as HMACs.")
 
 
+class UnsubscribeSettings(BaseSettings):
+    """What makes unsubscribe links and opens them; see `shared.unsubscribe`."""
+
+    model_config = _CONFIG
+
+    unsubscribe_secret_file: Path = Field(
+        description="File with the secrets of unsubscribe links, one a line: the last one signs, all of them open."
+    )
+    inbox_public_url: str = Field(
+        pattern="^https?://", description="Address where recipients reach the inbox; their links begin with it."
+    )
+
+
 class LeaseSettings(BaseSettings):
     """How long a sink may hold a delivery, and how often it is tried; sinks and scheduler must agree."""
 

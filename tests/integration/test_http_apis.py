@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from deploy.reference import openapi
 from shared.runtime.settings import KafkaSettings
-from tests.support import api, databases, fuzzing, rows, service
+from tests.support import api, databases, fuzzing, rows, service, unsubscribing
 
 TENANT = "acme"
 
@@ -37,6 +37,7 @@ async def serving(
         "topic_prefix": kafka.topic_prefix,
         "api_key_secret_file": secret,
         "inbox_token_secret_file": secret,
+        **unsubscribing.SETTINGS,
         "log_level": "warning",
     }
     async with service.running(name, told) as running:

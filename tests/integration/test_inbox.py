@@ -1,36 +1,26 @@
 """The inbox over real HTTP and PostgreSQL: C3 to C7 as a recipient meets them."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from services.inbox import api as inbox_api
-from services.inbox.actions import Actions
 from services.inbox.metrics import Metrics
 from services.inbox.relay import Relay, Told
-from services.inbox.tokens import Tokens
 from shared.access import Scope
-from shared.clock import SystemClock
 from shared.contract import messages, topics
 from shared.contract.records import Record
 from shared.kafka.consumer import open_consumer
 from shared.postgres import outbox
-from shared.postgres.api_keys import ApiKeys
 from shared.postgres.pool import Pool, open_pool, transaction
-from shared.runtime.secret_file import SecretFile
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.support import api, databases, rows, waiting
-from tests.support.api import Answer, Client
+from tests.support import api, databases, inboxes, rows, waiting
+from tests.support.inboxes import Inbox, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,71 +28,15 @@ URL = "https://crm.example/4172?popup=true"
 NOWHERE = KafkaSettings(kafka_bootstrap="127.0.0.1:9")
 
 
-@dataclass
-class Site:
-    client: Client
-    owner: asyncpg.Connection
-
-
-@dataclass
-class Inbox:
-    """The inbox of one tenant, made for one test."""
-
-    client: Client
-    owner: asyncpg.Connection
-    tenant: str
-    admin: dict[str, str]
-
-    async def token(self, recipient: str) -> dict[str, str]:
-        answer = await self.client.ask("POST", "/v1/inbox/tokens", self.admin, json={"recipient": recipient})
-        return {"Authorization": f"Bearer {answer.json['token']}"}
-
-    async def ask(self, method: str, path: str, recipient: str = "ada") -> Answer:
-        return await self.client.ask(method, f"/v1/inbox{path}", await self.token(recipient))
-
-    async def act(self, notification: dict[str, Any], action: str, recipient: str = "ada") -> Answer:
-        return await self.ask("POST", f"/{notification['id']}/{action}", recipient)
-
-    async def listed(self, query: str = "", recipient: str = "ada") -> list[Any]:
-        answer = await self.ask("GET", query, recipient)
-        assert answer.status == 200
-        return [item["id"] for item in answer.json["items"]]
-
-    async def notify(self, *recipients: str, hidden: bool = False, **values: Any) -> dict[str, Any]:
-        made = await rows.notification(self.owner, tenant=self.tenant, **values)
-        for recipient in recipients or ("ada",):
-            await rows.item(self.owner, made, recipient, hidden=hidden)
-        return made
-
-    async def ask_to_act(self, *recipients: str, **values: Any) -> dict[str, Any]:
-        made = await rows.open_action(self.owner, tenant=self.tenant, **values)
-        for recipient in recipients or ("ada",):
-            await rows.item(self.owner, made, recipient)
-        return made
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """One inbox service for the whole module, its Kafka away: tests are kept apart by tenants, as callers are."""
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(databases.cloned(postgres_server))
-        settings = PostgresSettings(postgres_dsn=SecretStr(database.dsn("inbox")))
-        pool = await stack.enter_async_context(open_pool(settings, "test"))
-        secret = SecretFile(api.secret_file(tmp_path_factory.mktemp("inbox")))
-        metrics = Metrics(CollectorRegistry())
-        parts = inbox_api.Parts(
-            pool, ApiKeys(pool, secret).opened_by, Tokens(secret, SystemClock()),
-            Actions(pool, Relay(pool, NOWHERE, metrics), metrics), inbox_api.Limits(3_600, "https://inbox.example"),
-        )  # fmt: skip
-        owner = await rows.owner(database.owner)
-        stack.push_async_callback(owner.close)
-        yield Site(await stack.enter_async_context(api.serving(inbox_api.build(parts))), owner)
+    async with inboxes.serving(postgres_server, tmp_path_factory.mktemp("inbox")) as serving:
+        yield serving
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def inbox(site: Site) -> Inbox:
-    tenant = f"tenant-{uuid.uuid4().hex[:8]}"
-    return Inbox(site.client, site.owner, tenant, await api.key(site.owner, tenant))
+    return await inboxes.inbox(site)
 
 
 async def told(inbox: Inbox, notification: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

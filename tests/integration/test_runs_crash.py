@@ -11,7 +11,7 @@ from shared.contract import topics
 from shared.contract.messages import NotificationAccepted
 from shared.postgres import outbox
 from shared.runtime.settings import KafkaSettings
-from tests.support import intake, notifications, plugin, service, waiting
+from tests.support import intake, notifications, plugin, service, unsubscribing, waiting
 from tests.support.databases import Database
 from tests.support.intake import Bench
 
@@ -44,6 +44,7 @@ async def test_killed_at_any_step_what_was_asked_for_happens_once(
         told = {
             "postgres_dsn": database.dsn("dispatcher"), "kafka_bootstrap": kafka_settings.kafka_bootstrap,
             "topic_prefix": kafka_settings.topic_prefix, "instance": "one", "scripts_poll_seconds": "0.1",
+            **unsubscribing.SETTINGS,
         }  # fmt: skip
         only = ["--only", "scripts"]
         failing = {**told, "failpoints": f"{failpoint}=kill"}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from shared.runtime.settings import KafkaSettings
-from tests.support import databases, service
+from tests.support import databases, service, unsubscribing
 
 SERVICES = ["ingest", "dispatcher", "scheduler", "digest", "retention", "inbox", "console"]
 PASSWORD = "never-to-be-seen-1b7d2f9c"
@@ -35,6 +35,7 @@ def _settings(postgres: str, kafka: KafkaSettings, folder: pathlib.Path) -> Mapp
         "topic_prefix": kafka.topic_prefix,
         "api_key_secret_file": str(secret),
         "inbox_token_secret_file": str(secret),
+        **unsubscribing.SETTINGS,
     }
 
 

@@ -67,6 +67,8 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
                  "due_at": NOW, "created_at": NOW},
         "erasures": {"subject": b"s", "begun_at": NOW},
         "suppressions": {"hash": b"h", "reason": "bounce", "detail": "550", "at": NOW},
+        "preferences": {"recipient": "ada", "channel": "email", "class_key": "", "asset": "", "state": "unsubscribed",
+                        "changed_at": NOW},
         "bodies": {"hash": b"h", "content": b"c", "keep_until": NOW + timedelta(days=1)},
     }  # fmt: skip
     for table, values in others.items():
@@ -113,6 +115,7 @@ TABLES = (
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
     "bodies", "templates", "groups", "group_members", "directory_versions",
     "sam_company_keys", "sam_tokens", "tags", "runs", "suppressions", "erasures",
+    "preferences",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from services.dispatcher.settings import Settings, SmtpSecurity
 from shared.contract.importance import Importance, Lane
 from shared.contract.messages import DeliveryRequested
 from shared.contract.outcomes import Channel, NotificationState
+from tests.support import unsubscribing
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -20,7 +21,8 @@ def settings(**given: Any) -> Settings:
     values = {
         "kafka_bootstrap": "unused:1", "postgres_dsn": "postgresql://unused", "send_timeout_seconds": 0.5,
         "webhook_connect_seconds": 0.3, "allowed_private_hosts": "127.0.0.1,localhost",
-        "smtp_security": SmtpSecurity.NONE, "smtp_from": "Tocsin <tocsin@sender.example>", **given,
+        "smtp_security": SmtpSecurity.NONE, "smtp_from": "Tocsin <tocsin@sender.example>",
+        **unsubscribing.SETTINGS, **given,
     }  # fmt: skip
     return Settings(**values)
 

@@ -28,6 +28,7 @@ from shared.postgres.pool import Pool, open_pool
 from shared.runtime import health
 from shared.runtime.settings import KafkaSettings
 from shared.runtime.startup import Start
+from tests.support import unsubscribing
 from tests.support.databases import Database
 from tests.support.notifications import TENANT
 
@@ -93,7 +94,10 @@ async def connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
 async def opened(kafka: KafkaSettings, database: Database, group: str = "") -> AsyncIterator[Bench]:
     """A bench with what it stands on; another `group` leaves the lane's own to a process."""
     dsn = SecretStr(database.dsn("dispatcher"))
-    settings = Settings(kafka_bootstrap=kafka.kafka_bootstrap, topic_prefix=kafka.topic_prefix, postgres_dsn=dsn)
+    settings = Settings(
+        kafka_bootstrap=kafka.kafka_bootstrap, topic_prefix=kafka.topic_prefix, postgres_dsn=dsn,
+        **unsubscribing.SETTINGS,
+    )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, "test"))
         producer = await stack.enter_async_context(open_producer(kafka))

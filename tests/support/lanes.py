@@ -25,6 +25,7 @@ from shared.kafka.producer import Producer, open_producer
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
 from shared.runtime.startup import Start
+from tests.support import unsubscribing
 from tests.support.service import ROOT
 
 INSTANCE = "sink-0"
@@ -82,7 +83,8 @@ async def running(kafka: KafkaSettings, dsn: str, channel: Channel, **given: Any
     """The urgent lane of a channel; settings may be given."""
     settings = Settings(
         kafka_bootstrap=kafka.kafka_bootstrap, topic_prefix=kafka.topic_prefix, postgres_dsn=dsn,
-        allowed_private_hosts="127.0.0.1", smtp_security=SmtpSecurity.NONE, postgres_timeout_seconds=5, **given,
+        allowed_private_hosts="127.0.0.1", smtp_security=SmtpSecurity.NONE, postgres_timeout_seconds=5,
+        **unsubscribing.SETTINGS, **given,
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         start = Start(settings, asyncio.Event(), stack, Health(), CollectorRegistry())
@@ -113,6 +115,7 @@ async def process(
         "TOCSIN_INSTANCE": INSTANCE,
         "TOCSIN_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "TOCSIN_SMTP_SECURITY": "none",
+        **unsubscribing.ENVIRONMENT,
         **environment,
     }
     started = await asyncio.to_thread(subprocess.Popen, command, env=given, cwd=ROOT)

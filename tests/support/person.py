@@ -83,6 +83,8 @@ async def _directory(owner: asyncpg.Connection, who: Person) -> None:
     await _insert(owner, who, "endpoints", id=uuid.uuid4(), recipient=who.id, channel="push", kind="webhook",
                   address=f"https://{who.id}.example", secret="whsec_secret")  # fmt: skip
     await _insert(owner, who, "sam_tokens", id=f"token-{uuid.uuid4()}", user_id=who.id, hmac=b"hmac")
+    await _insert(owner, who, "preferences", recipient=who.id, channel="email", class_key="general", asset="",
+                  state="unsubscribed", changed_at=NOW)  # fmt: skip
     subject = hashlib.sha256(orjson.dumps(["user", who.id])).digest()
     await _insert(owner, who, "directory_versions", subject=subject, version=7)
     for address, detail in ((who.email, "550"), (f"old-{who.email}", f"asked by {who.id}")):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.support import unsubscribing
 from tests.support.intake import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -52,5 +53,6 @@ def _environment(bench: Bench, more: dict[str, str]) -> dict[str, str]:
         "TOCSIN_POSTGRES_DSN": bench.database.dsn("dispatcher"),
         "TOCSIN_FANOUT_MOST_WAITING": "100000",
         "TOCSIN_INSTANCE": "slot-0",
+        **unsubscribing.ENVIRONMENT,
         **more,
     }

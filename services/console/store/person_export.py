@@ -30,6 +30,11 @@ _SAM_TOKENS = """
 SELECT id AS place, to_jsonb(t) - 'tenant' - 'hmac' AS row FROM sam_tokens t
 WHERE tenant = $1 AND user_id = $2 AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4
 """
+_PREFERENCES = """
+SELECT ARRAY[channel, class_key, asset] AS place, to_jsonb(p) - 'tenant' AS row FROM preferences p
+WHERE tenant = $1 AND recipient = $2 AND ($3::text[] IS NULL OR ARRAY[channel, class_key, asset] > $3)
+ORDER BY ARRAY[channel, class_key, asset] LIMIT $4
+"""
 _SUPPRESSIONS = """
 SELECT hash AS place, to_jsonb(s) - 'tenant' || jsonb_build_object('hash', encode(hash, 'hex')) AS row
 FROM suppressions s
@@ -108,6 +113,7 @@ STATEMENTS = (
     ("group_members", _MEMBERS),
     ("endpoints", _ENDPOINTS),
     ("sam_tokens", _SAM_TOKENS),
+    ("preferences", _PREFERENCES),
     ("suppressions", _SUPPRESSIONS),
     ("windows", _WINDOWS),
     ("schedules", _SCHEDULES),

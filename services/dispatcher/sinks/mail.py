@@ -20,6 +20,8 @@ from shared.contract.importance import STANDARD_OPTIONS
 from shared.contract.mail_settings import MailSettingError, Sender
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import AttemptOutcome, Reason
+from shared.runtime.secret_file import SecretFile
+from shared.unsubscribe import UnsubscribeLinks
 
 _QUICK_ITEMS = 10
 """A mail of so many notifications is written in a few milliseconds."""
@@ -33,6 +35,7 @@ class MailSink:
     def __init__(self, connections: smtp.Connections, settings: Settings, clock: Clock) -> None:
         self._open = connections
         self._clock = clock
+        self._links = UnsubscribeLinks(SecretFile(settings.unsubscribe_secret_file), settings.inbox_public_url)
         self._timeout_seconds = settings.send_timeout_seconds
         self._from = settings.smtp_from
         self._sender = parseaddr(settings.smtp_from)[1]
