@@ -120,6 +120,7 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         audience=valid.audience or _audience(request.audience),
         importance=request.importance,
         class_key=request.class_key,
+        asset=request.asset,
         options=request.options,
         items=tuple(RelatedItem(table=item.table, id=item.id, url=item.url) for item in request.items),
         requires_action=request.requires_action,

@@ -70,9 +70,9 @@ class NotificationAccepted(Message):
 
     `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
     `recipients` holds each id once, in the order of the request; `audience` resolves to more of them when it is taken
-    in. `owner` is the id of the key that asked. `job` is the schedule's. `completion_email`: the tenant's admins are
-    told when the last delivery has ended (B12). `touches` are the things whose Last Modified moves when it is taken in
-    (B10).
+    in. `asset` is what they may have unsubscribed from (B8). `owner` is the id of the key that asked. `job` is the
+    schedule's. `completion_email`: the tenant's admins are told when the last delivery has ended (B12). `touches` are
+    the things whose Last Modified moves when it is taken in (B10).
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
@@ -84,6 +84,7 @@ class NotificationAccepted(Message):
     audience: Audience | None = None
     importance: Importance
     class_key: Annotated[str, Field(alias="class")]
+    asset: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     items: tuple[RelatedItem, ...] = ()
     requires_action: bool = False

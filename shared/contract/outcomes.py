@@ -73,6 +73,7 @@ class Reason(StrEnum):
     EMPTY_AUDIENCE = "empty_audience"
     NO_ADDRESS = "no_address"
     SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
     SENDER_MISCONFIGURED = "sender_misconfigured"
     NO_ENDPOINT = "no_endpoint"
     SYSTEM_USER = "system_user"

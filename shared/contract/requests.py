@@ -169,6 +169,9 @@ class NotificationRequest(RequestModel):
     class_key: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE, Field(alias="class")] = (
         "general"
     )
+    asset: Annotated[
+        Id | None, Field(description="What it is about: who unsubscribed from this asset does not get it.")
+    ] = None
     options: dict[str, Any] = Field(default_factory=dict)
     items: Annotated[tuple[Item, ...], Field(max_length=MAX_ITEMS)] = ()
     requires_action: bool = False

@@ -43,7 +43,8 @@ async def test_the_examples_of_the_source_are_answered_as_it_says(caller: Caller
     assert list(user.json) == ["notificationScheduleId"]
     waiting = await scheduled(caller, user.json["notificationScheduleId"])
     assert waiting["notification"]["recipients"] == ["aaron"]
-    assert waiting["notification"]["options"] == {"asset": "4", "type": "7", "status": "Available"}
+    assert waiting["notification"]["options"] == {"type": "7", "status": "Available"}
+    assert waiting["notification"]["asset"] == "4"
     assert waiting["notification"]["audience"] is None
     sent_to = await accepted(caller, "This is test message for event team ids 456 and 459")
     assert sent_to["audience"] == {"kind": "event_team", "company": None, "parent": sam.EVENT, "ids": ["456", "459"]}

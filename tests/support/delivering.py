@@ -31,9 +31,9 @@ LEASE_SECONDS = 60.0
 _NOTIFICATION = """
 INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
   requires_action, action_url, script, channels, lane, door, owner, accepted_at, created_at, expires_at, cancelled_at,
-  completed_at, recipient_count)
+  completed_at, asset, recipient_count)
 VALUES ($1, $2, $3, 'tests', $4, 'Please **answer**', 'warning', 'enquiries', $5, '[]', $6, NULL, 'default',
-  '{push,email}', 'urgent', 'http', 'key', now(), now(), $7, $8, $9, 1)
+  '{push,email}', 'urgent', 'http', 'key', now(), now(), $7, $8, $9, $10, 1)
 """
 _ITEM = """
 INSERT INTO inbox_items (tenant, recipient, notification_id, expires_on, importance, class_key, hidden, created_at,
@@ -58,9 +58,8 @@ class Bench:
     owner: "asyncpg.Connection[asyncpg.Record]"
     pool: Pool
     channel: Channel
-
-    instance: str = "sink-0"
     lane: Lane = Lane.URGENT
+    instance: str = "sink-0"
 
     @property
     def slot(self) -> Slot:
@@ -111,12 +110,12 @@ class Bench:
         return name
 
     async def notification(self, name: str = "Customer enquiry", **given: Any) -> UUID:
-        """A notification; options, requires_action, expires_at, cancelled_at, completed_at may be given."""
+        """A notification; options, requires_action, expires_at, cancelled_at, completed_at, asset may be given."""
         notification = uuid.uuid4()
         await self.owner.execute(
             _NOTIFICATION, TENANT, notification, given.get("expires_on", tomorrow()), name, given.get("options", "{}"),
             given.get("requires_action", False), given.get("expires_at"), given.get("cancelled_at"),
-            given.get("completed_at"),
+            given.get("completed_at"), given.get("asset"),
         )  # fmt: skip
         return notification
 
@@ -128,6 +127,15 @@ class Bench:
             values = (TENANT, recipient, member, tomorrow(), dismissed.get("expires_at"), digest)
             await self.owner.execute(_ITEM, *values, dismissed.get("dismissed_at"))
         return digest
+
+    async def preference(self, class_key: str = "", asset: str = "", state: str = "unsubscribed", **of: Any) -> None:
+        """What a recipient wants on this channel, or on another."""
+        await self.owner.execute(
+            "INSERT INTO preferences (tenant, recipient, channel, class_key, asset, state, changed_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, now())",
+            of.get("tenant", TENANT), of.get("recipient", "ada"), of.get("channel", self.channel), class_key, asset,
+            state,
+        )  # fmt: skip
 
     def request(self, about: UUID, endpoint: UUID | str = "email", **given: Any) -> DeliveryRequested:
         """The delivery of a subject to an endpoint, as intake, flush or scheduler ask for it."""
@@ -160,13 +168,13 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Database, channel: Channel) -> AsyncIterator[Bench]:
+async def opened(database: Database, channel: Channel, lane: Lane = Lane.URGENT) -> AsyncIterator[Bench]:
     """Stores with the dispatcher's own role on a database."""
     settings = PostgresSettings(postgres_dsn=SecretStr(database.dsn("dispatcher")))
     owner = await asyncpg.connect(database.owner)
     try:
         async with open_pool(settings, "test") as pool:
-            yield Bench(owner, pool, channel)
+            yield Bench(owner, pool, channel, lane)
     finally:
         await owner.close()
 

@@ -18,9 +18,9 @@ _USER = "INSERT INTO users (tenant, id, email, kind) VALUES ($1, $2, $3, $4)"
 _NOTIFICATION = """
 INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
   requires_action, script, channels, lane, door, owner, accepted_at, created_at, expires_at, remove_after,
-  completed_at, cancelled_at, recipient_count)
+  completed_at, cancelled_at, asset, recipient_count)
 VALUES ($1, $2, $3, 'test', 'A name', 'A description', 'info', $4, $5, '[]', $6, 'default', '{inbox,email}', 'routine',
-  'http', 'key', $7, $7, $8, $9, $10, $11, 1)
+  'http', 'key', $7, $7, $8, $9, $10, $11, $12, 1)
 """
 _IDENTITY = """
 INSERT INTO identities (id, tenant, payload_hash, accepted_at, taken_in_at, expires_on)
@@ -53,6 +53,7 @@ class Taken:
     is_dismissed: bool = False
     is_completed: bool = False
     is_cancelled: bool = False
+    asset: str | None = None
 
     def expires_on(self, now: datetime) -> date:
         """The partition; an action that is open has none of its own."""
@@ -85,7 +86,7 @@ async def _write(connection: Any, notification: UUID, taken: Taken, now: datetim
     await connection.execute(_IDENTITY, notification, TENANT, created, _later(day))
     await connection.execute(
         _NOTIFICATION, TENANT, notification, day, taken.class_key, taken.options, taken.requires_action,
-        created, expires_at, None, completed, cancelled,
+        created, expires_at, None, completed, cancelled, taken.asset,
     )  # fmt: skip
     dismissed = now if taken.is_dismissed else None
     await connection.execute(

@@ -100,6 +100,7 @@ def valid(sent: SendNotification, facts: Facts, now: datetime, due_at: datetime 
         description=sent.message,
         recipients=tuple(dict.fromkeys(ids[0] for ids in (facts.users or {}).values())),
         importance=Importance.INFO,
+        asset=None if sent.brochure_id is None else str(sent.brochure_id),
         options=_options(sent, facts),
         items=_items(sent, facts),
         channels=_channels(sent),
@@ -174,8 +175,6 @@ def _channels(sent: SendNotification) -> tuple[Channel, ...]:
 def _options(sent: SendNotification, facts: Facts) -> dict[str, Any]:
     """What others of Tocsin's services read; nothing where nothing was said."""
     found: dict[str, Any] = {}
-    if sent.brochure_id is not None:
-        found["asset"] = str(sent.brochure_id)
     if sent.user_notification_type_id is not None:
         found["type"] = str(sent.user_notification_type_id)
     if sent.user_notification_type_status_id is not None:

@@ -1,0 +1,2 @@
+-- What a notification is about: its recipients may have unsubscribed from it.
+ALTER TABLE notifications ADD COLUMN asset text;
