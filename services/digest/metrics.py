@@ -10,7 +10,7 @@ from shared.runtime import metrics
 _LATENESS_BUCKETS_SECONDS = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600)
 LEFT_OUT = (
     Reason.CANCELLED, Reason.EXPIRED, Reason.DISMISSED, Reason.COMPLETED,
-    Reason.UNKNOWN_RECIPIENT, Reason.SYSTEM_USER, Reason.NO_ADDRESS,
+    Reason.UNKNOWN_RECIPIENT, Reason.SYSTEM_USER, Reason.NO_ADDRESS, Reason.UNSUBSCRIBED,
 )  # fmt: skip
 
 

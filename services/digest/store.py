@@ -62,13 +62,15 @@ _UNSENT = """
 SELECT w.id, i.notification_id, i.expires_on, n.lane, n.accepted_at, i.created_at,
   coalesce(i.expires_at, n.expires_at) AS expires_at,
   n.id IS NULL AS is_gone, i.dismissed_at IS NOT NULL AS is_dismissed, n.completed_at IS NOT NULL AS is_completed,
-  n.cancelled_at IS NOT NULL AS is_cancelled, u.kind AS user_kind, coalesce(u.email, '') <> '' AS has_address
+  n.cancelled_at IS NOT NULL AS is_cancelled, p.state IS NOT DISTINCT FROM 'unsubscribed' AS is_unsubscribed,
+  u.kind AS user_kind, coalesce(u.email, '') <> '' AS has_address
 FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS w (tenant, recipient, class_key, id)
 JOIN inbox_items i ON i.tenant = w.tenant AND i.recipient = w.recipient AND i.class_key = w.class_key
   AND i.email_plan = 'digest' AND i.digest_id IS NULL AND i.email_skipped IS NULL
   AND i.expires_on >= (db_now() AT TIME ZONE 'UTC')::date
 LEFT JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 LEFT JOIN users u ON u.tenant = w.tenant AND u.id = w.recipient
+LEFT JOIN LATERAL preferred(w.tenant, w.recipient, 'email', w.class_key, n.asset, false) p ON true
 """
 
 
@@ -90,6 +92,7 @@ def _item(row: Any) -> Item:
         is_dismissed=row["is_dismissed"],
         is_completed=row["is_completed"],
         is_cancelled=row["is_cancelled"],
+        is_unsubscribed=row["is_unsubscribed"],
         user_kind=row["user_kind"],
         has_address=row["has_address"],
     )

@@ -37,7 +37,7 @@ class Item:
     """An unsent item of a window.
 
     `expires_on` is its partition; `user_kind` is None where the directory does not know the recipient; `is_gone` says
-    that the notification is no longer there.
+    that the notification is no longer there. `is_unsubscribed`: the recipient wants no mail of its class or asset.
     """
 
     window_id: UUID
@@ -50,6 +50,7 @@ class Item:
     is_dismissed: bool
     is_completed: bool
     is_cancelled: bool
+    is_unsubscribed: bool
     user_kind: str | None
     has_address: bool
 
@@ -85,6 +86,7 @@ def why_left_out(item: Item, now: datetime) -> Reason | None:
         (item.is_gone or (item.expires_at is not None and item.expires_at <= now), Reason.EXPIRED),
         (item.is_dismissed, Reason.DISMISSED),
         (item.is_completed, Reason.COMPLETED),
+        (item.is_unsubscribed, Reason.UNSUBSCRIBED),
         (item.user_kind is None, Reason.UNKNOWN_RECIPIENT),
         (item.user_kind == "system", Reason.SYSTEM_USER),
         (not item.has_address, Reason.NO_ADDRESS),

@@ -130,14 +130,23 @@ LEFT_OUT = [
     (Taken(recipient="nobody"), "no_address"),
     (Taken(recipient="stranger"), "unknown_recipient"),
     (Taken(recipient="robot"), "system_user"),
+    (Taken(asset="4"), "unsubscribed"),
+    (Taken(recipient="grace", class_key="news"), "unsubscribed"),
 ]
+
+
+_UNSUBSCRIBED = """
+INSERT INTO preferences (tenant, recipient, channel, class_key, asset, state, changed_at)
+VALUES ('acme', $1, 'email', $2, $3, 'unsubscribed', now())
+"""
 
 
 async def test_what_must_not_be_mailed_is_left_out_with_its_reason_in_trace_and_events(
     owner: Pool, producer: Producer, kafka_settings: KafkaSettings, settings: dict[str, str]
 ) -> None:
     async with service.running("digest", settings):
-        kept = await mailing.take_in(owner, producer, Taken())
+        await owner.executemany(_UNSUBSCRIBED, [("ada", "", "4"), ("grace", "news", "")])
+        kept = await mailing.take_in(owner, producer, Taken(asset="5"))
         left_out = {await mailing.take_in(owner, producer, taken): reason for taken, reason in LEFT_OUT}
         await _closed(owner)
         [digest] = await _digests(owner, 1)

@@ -28,6 +28,7 @@ ITEM = Item(
     is_dismissed=False,
     is_completed=False,
     is_cancelled=False,
+    is_unsubscribed=False,
     user_kind="user",
     has_address=True,
 )
@@ -39,6 +40,7 @@ ITEM = Item(
         pytest.param({}, None, id="nothing speaks against it"),
         pytest.param({"expires_at": None}, None, id="an open action has no end"),
         pytest.param({"is_cancelled": True}, Reason.CANCELLED, id="cancelled"),
+        pytest.param({"is_unsubscribed": True}, Reason.UNSUBSCRIBED, id="unsubscribed"),
         pytest.param({"expires_at": NOW}, Reason.EXPIRED, id="expired at this moment"),
         pytest.param({"is_gone": True, "expires_at": None}, Reason.EXPIRED, id="gone"),
         pytest.param({"is_dismissed": True}, Reason.DISMISSED, id="dismissed"),

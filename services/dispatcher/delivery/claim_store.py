@@ -37,13 +37,15 @@ judged AS MATERIALIZED (
          WHEN e.id IS NULL THEN 'endpoint_gone'
          WHEN e.state <> 'active' THEN 'endpoint_disabled'
          WHEN e.kind <> 'webhook' THEN 'unsupported'
+         WHEN p.state = 'unsubscribed' THEN 'unsubscribed'
          WHEN q.until IS NOT NULL THEN 'quiet_hours'
     END AS reason
   FROM asked a
   CROSS JOIN LATERAL (
-    SELECT n.cancelled_at, n.expires_at, n.class_key, coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
+    SELECT n.cancelled_at, n.expires_at, n.class_key, n.asset,
+      coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
       jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, NULL,
-        n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at)) AS notices
+        n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at, n.asset)) AS notices
     FROM notifications n
     WHERE n.id = a.subject_id AND n.expires_on = a.expires_on AND n.tenant = a.tenant LIMIT 1
   ) n
@@ -53,6 +55,7 @@ judged AS MATERIALIZED (
     SELECT quiet_until(db_now(), u.quiet_from, u.quiet_to, coalesce(u.timezone, 'UTC')) AS until FROM users u
     WHERE $11 <> 'urgent' AND u.tenant = a.tenant AND u.id = a.recipient AND u.quiet_from IS NOT NULL
   ) q ON true
+  LEFT JOIN LATERAL preferred(a.tenant, a.recipient, 'push', n.class_key, n.asset, $11 = 'urgent') p ON true
 ),"""
 
 _JUDGED_EMAIL = """
@@ -60,31 +63,38 @@ told AS (
   SELECT a.id AS delivery_id, n.cancelled_at, n.expires_at, n.class_key,
     coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
     jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
-      n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at)) AS notices
+      n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at, n.asset)) AS notices,
+    p.state = 'unsubscribed' AS unwanted
   FROM asked a CROSS JOIN LATERAL (
     SELECT n.*, m.css_class FROM notifications n
     LEFT JOIN importances m ON m.tenant = n.tenant AND m.name = n.importance
     WHERE n.id = a.subject_id AND n.expires_on = a.expires_on AND n.tenant = a.tenant LIMIT 1
   ) n
+  LEFT JOIN LATERAL preferred(a.tenant, a.recipient, 'email', n.class_key, n.asset, $11 = 'urgent') p ON true
   WHERE a.subject = 'notification'
   UNION ALL
-  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), coalesce(m.notices, '[]')
+  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), coalesce(m.notices, '[]'),
+    m.unwanted AND m.notices IS NULL
   FROM asked a CROSS JOIN LATERAL (
     SELECT g.class_key FROM digests g
     WHERE g.id = a.subject_id AND g.expires_on = a.expires_on AND g.tenant = a.tenant LIMIT 1
-  ) g CROSS JOIN LATERAL (  -- what was dismissed, completed, cancelled or has expired since the flush is left out
+  ) g CROSS JOIN LATERAL (  -- what ended or was unsubscribed from since the flush is left out
     SELECT jsonb_agg(CASE WHEN n.place <= $14
         THEN jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
-          n.requires_action, false, n.action_url, n.items, n.created_at)
-        ELSE jsonb_build_array(n.id, n.requires_action) END ORDER BY n.place) AS notices,
-      bool_or(n.holds) AS holds  -- a repeat would repeat the one that asked for none
+          n.requires_action, false, n.action_url, n.items, n.created_at, n.asset)
+        ELSE jsonb_build_array(n.id, n.requires_action) END ORDER BY n.place) FILTER (WHERE NOT n.unwanted) AS notices,
+      bool_or(n.holds) FILTER (WHERE NOT n.unwanted) AS holds,  -- a repeat would repeat the one that asked for none
+      bool_or(n.unwanted) AS unwanted
     FROM (
-      SELECT n.*, s.css_class, n.options ->> 'on_ambiguous' = 'hold' AS holds, row_number() OVER (
-          ORDER BY array_position(ARRAY['danger', 'warning', 'primary', 'success', 'info', 'default'], n.importance),
+      SELECT n.*, s.css_class, n.options ->> 'on_ambiguous' = 'hold' AS holds,
+        p.state IS NOT DISTINCT FROM 'unsubscribed' AS unwanted, row_number() OVER (
+          ORDER BY p.state IS NOT DISTINCT FROM 'unsubscribed',  -- these take no place of the others
+            array_position(ARRAY['danger', 'warning', 'primary', 'success', 'info', 'default'], n.importance),
             n.created_at, n.id) AS place  -- the order of C3
       FROM inbox_items i
       JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
       LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance
+      LEFT JOIN LATERAL preferred(i.tenant, i.recipient, 'email', n.class_key, n.asset, false) p ON true
       WHERE i.digest_id = a.subject_id AND i.tenant = a.tenant AND i.recipient = a.recipient
         AND i.dismissed_at IS NULL AND n.completed_at IS NULL AND n.cancelled_at IS NULL
         AND coalesce(i.expires_at > db_now(), true) AND coalesce(n.expires_at > db_now(), true)
@@ -103,6 +113,7 @@ told AS (
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
+         WHEN n.unwanted THEN 'unsubscribed'
          WHEN n.notices = '[]' THEN 'empty_digest'
          WHEN u.id IS NULL THEN 'unknown_recipient'
          WHEN u.kind = 'system' THEN 'system_user'

@@ -105,11 +105,11 @@ def _claim(request: DeliveryRequested, row: Row) -> Claim:
 
 
 def _notice(notification: str, name: str, description: str, importance: str, class_key: str, *rest: Any) -> Notice:
-    css_class, requires_action, completed, action_url, items, created_at = rest
+    css_class, requires_action, completed, action_url, items, created_at, asset = rest
     state = NotificationState.NO_ACTION
     if requires_action:
         state = NotificationState.ACTION_COMPLETE if completed else NotificationState.ACTION_REQUIRED
     return Notice(
         UUID(notification), name, description, Importance(importance), class_key, css_class, state, action_url, items,
-        datetime.fromisoformat(created_at),
+        datetime.fromisoformat(created_at), asset,
     )  # fmt: skip

@@ -17,6 +17,7 @@ class Notice:
 
     `css_class` is what the tenant made of the importance's, None for the standard one. `items` are related items by
     their wire names (table, id, url). `created_at` is aware.
+    `asset` is what it is about, where its sender said so.
     """
 
     id: UUID
@@ -29,6 +30,7 @@ class Notice:
     action_url: str | None
     items: Sequence[Mapping[str, Any]]
     created_at: datetime
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
