@@ -63,12 +63,14 @@ class MailRecipient:
 
     A locale that is not known reads as English, as do the words for one whose language the product does not speak;
     a time zone that is not known reads as UTC.
+    `unsubscribe` is the link by which these mails are ended, None where they cannot be.
     """
 
     first_name: str | None = None
     last_name: str | None = None
     locale: str | None = None
     timezone: str | None = None
+    unsubscribe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ def _rendered(head: _Head, items: Sequence[MailItem], recipient: MailRecipient) 
         "greeting": _greeting(recipient, said),
         "items": [_shown(item, recipient, said) for item in items],
         "more": head.more,
+        "unsubscribe": recipient.unsubscribe,
+        "unsubscribe_words": said.text("mail", "unsubscribe"),
     }
     return RenderedMail(head.subject, html.render(values), text.render(values))
 

@@ -16,12 +16,12 @@ from services.dispatcher.sinks.signing import NoSignatureError, Signer
 from services.dispatcher.sinks.smtp import Envelope, Progress
 from shared.clock import Clock
 from shared.contract import mail_settings
-from shared.contract.importance import STANDARD_OPTIONS
+from shared.contract.importance import STANDARD_OPTIONS, Lane
 from shared.contract.mail_settings import MailSettingError, Sender
 from shared.contract.messages import RelatedItem
-from shared.contract.outcomes import AttemptOutcome, Reason
+from shared.contract.outcomes import AttemptOutcome, Channel, Reason
 from shared.runtime.secret_file import SecretFile
-from shared.unsubscribe import UnsubscribeLinks
+from shared.unsubscribe import Subscription, UnsubscribeLinks
 
 _QUICK_ITEMS = 10
 """A mail of so many notifications is written in a few milliseconds."""
@@ -74,12 +74,22 @@ class MailSink:
         message_id = f"{claim.request.id}@{self._domain}"  # the installation's, whatever the tenant sets meanwhile
         from_ = self._from if sender.from_ is None else mime.address(sender.from_)
         reply_to = None if sender.reply_to is None else mime.address(sender.reply_to)
-        header = mime.Header(from_, envelope.recipient, message_id, self._clock.now(), reply_to)
+        link = self._unsubscribe(claim)
+        header = mime.Header(from_, envelope.recipient, message_id, self._clock.now(), reply_to, link)
         message = await written(header, claim)
         if sender.dkim_selector is None:
             return message
         domain = self._domain if sender.from_ is None else sender.from_.domain
         return await self._signer.signed(message, claim.request.tenant, sender.dkim_selector, domain)
+
+    def _unsubscribe(self, claim: Claim) -> str | None:
+        """The link that ends what the mail is about; nobody unsubscribes from what is urgent."""
+        request, first = claim.request, claim.notices[0]
+        if request.lane is Lane.URGENT:
+            return None
+        asset = first.asset if request.subject == "notification" else None
+        about = Subscription(request.tenant, request.recipient, Channel.EMAIL, first.class_key, asset)
+        return self._links.to(about)
 
     async def _sent(self, envelope: Envelope, message: bytes, progress: Progress) -> Receipt | Busy:
         try:
@@ -115,14 +125,14 @@ async def open_sink(settings: Settings, clock: Clock) -> AsyncIterator[MailSink]
 async def written(header: mime.Header, claim: Claim) -> bytes:
     """The mail as bytes; a large one is written beside the loop, which would keep all others waiting for it."""
     if len(claim.notices) > _QUICK_ITEMS:
-        return await asyncio.to_thread(lambda: mime.message(header, rendered(claim)))
-    return mime.message(header, rendered(claim))
+        return await asyncio.to_thread(lambda: mime.message(header, rendered(claim, header.unsubscribe)))
+    return mime.message(header, rendered(claim, header.unsubscribe))
 
 
-def rendered(claim: Claim) -> RenderedMail:
+def rendered(claim: Claim, unsubscribe: str | None = None) -> RenderedMail:
     """What the mail of a claim says."""
     to = _mailbox(claim)
-    recipient = MailRecipient(to.first_name, to.last_name, to.locale, to.timezone)
+    recipient = MailRecipient(to.first_name, to.last_name, to.locale, to.timezone, unsubscribe)
     items = [_item(notice) for notice in claim.notices]
     if claim.request.subject == "digest":
         unshown = Unshown(len(claim.unshown), sum(each.requires_action for each in claim.unshown))

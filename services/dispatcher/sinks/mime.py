@@ -28,10 +28,15 @@ _SHAPE = (
     "Date: {date}\r\n"
     "Message-ID: <{message_id}>\r\n"
     "Auto-Submitted: auto-generated\r\n"
+    "{more}"
     "MIME-Version: 1.0\r\n"
     'Content-Type: multipart/alternative; boundary="' + _BOUNDARY + '"\r\n'
     "\r\n"
 )
+_UNSUBSCRIBE = "List-Unsubscribe: <{link}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+_LONGEST_LINK_PART = 900
+"""Bytes; a reader ignores white space within the brackets (RFC 2369, 2), so that a long link may be folded."""
+
 _PART = (
     "--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 )
@@ -45,13 +50,17 @@ class UndeliverableAddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of a mail says besides its subject; `sender` and `reply_to` as `address` writes them."""
+    """What the header of a mail says besides its subject; `sender` and `reply_to` as `address` writes them.
+
+    `unsubscribe` is a link that ends by one POST (RFC 8058).
+    """
 
     sender: str
     recipient: str
     message_id: str
     date: datetime
     reply_to: str | None = None
+    unsubscribe: str | None = None
 
 
 def mailbox(address: str) -> str:
@@ -85,10 +94,16 @@ def message(header: Header, mail: RenderedMail) -> bytes:
         subject=_encoded(mail.subject),
         date=format_datetime(header.date),
         message_id=header.message_id,
+        more="" if header.unsubscribe is None else _UNSUBSCRIBE.format(link=_folded(header.unsubscribe)),
     )
     return b"".join((
         head.encode(), _TEXT_PART, _quoted(mail.text), b"\r\n", _HTML_PART, _quoted(mail.html), b"\r\n", _END,
     ))  # fmt: skip
+
+
+def _folded(link: str) -> str:
+    parts = [link[start : start + _LONGEST_LINK_PART] for start in range(0, len(link), _LONGEST_LINK_PART)]
+    return "\r\n ".join(parts)
 
 
 def _encoded(subject: str) -> str:
