@@ -14,7 +14,7 @@ from shared import access
 from shared.client import Inbox, InboxTokens, RefusedError
 from shared.client.answers import ActionUrl, Confirmation, InboxItem
 from shared.postgres import tenants
-from tests.support import databases, rows, service
+from tests.support import databases, rows, service, unsubscribing
 from tests.support.commands import Ran, tocsin
 
 SECRET = b"the secret under which keys are stored"
@@ -53,6 +53,7 @@ async def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -
             "kafka_bootstrap": "127.0.0.1:9",  # the API needs none
             "api_key_secret_file": str(secret),
             "inbox_token_secret_file": str(secret),
+            **unsubscribing.SETTINGS,
         }
         async with service.running("inbox", told) as running:
             await running.until("/livez", 200)
