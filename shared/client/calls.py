@@ -1,4 +1,4 @@
-"""How the console is asked: what every group of its calls stands on."""
+"""How a service is asked: what every group of calls stands on."""
 
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -10,11 +10,11 @@ from shared.client.transport import Call, Patience, Transport
 A = TypeVar("A", bound=answers.Answer)
 
 
-class ConsoleCalls:
-    """One console, and the key that opens it."""
+class Calls:
+    """One service at `url`, and the key or token that opens it."""
 
-    def __init__(self, console_url: str, api_key: str, patience: Patience | None = None) -> None:
-        self._transport = Transport(console_url, api_key, patience or Patience())
+    def __init__(self, url: str, key: str, patience: Patience | None = None) -> None:
+        self._transport = Transport(url, key, patience or Patience())
 
     async def __aenter__(self) -> Self:
         return self

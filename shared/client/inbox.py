@@ -1,49 +1,30 @@
 """A recipient's own notifications: list them, and complete, dismiss or bring back one of them (C12)."""
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.client import answers
-from shared.client.transport import Call, Patience, Transport
+from shared.client.calls import Calls
+from shared.client.transport import Call
 
 Show = Literal["open", "dismissed", "all"]
 
 
-class Inbox:
+class Inbox(Calls):
     """The inbox of the recipient that a token names: `async with Inbox(url, token) as inbox`.
 
     Every method raises RefusedError when the inbox says no (404 what is another's, 409 what is not allowed now) and
     UnavailableError when it did not answer in time.
     """
 
-    def __init__(self, inbox_url: str, token: str, patience: Patience | None = None) -> None:
-        self._transport = Transport(inbox_url, token, patience or Patience())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self._transport.close()
-
-    async def items(self, show: Show = "open") -> AsyncIterator[answers.InboxItem]:
+    def items(self, show: Show = "open") -> AsyncIterator[answers.InboxItem]:
         """Every item, page by page: by importance in the tenant's order, oldest first within each."""
-        query = {"show": show, "limit": "100"}
-        while True:
-            page = await self._transport.answer(Call("GET", "/v1/inbox", repeatable=True, query=query))
-            for item in page["items"]:
-                yield answers.InboxItem.model_validate(item)
-            if page["next"] is None:
-                return
-            query["cursor"] = page["next"]
+        return self._listed("/v1/inbox", answers.InboxItem, {"show": show})
 
     async def count(self) -> answers.InboxCount:
         """How many items are open, and how many of them require an action."""
-        answer = await self._transport.answer(Call("GET", "/v1/inbox/count", repeatable=True))
-        return answers.InboxCount.model_validate(answer)
+        return answers.InboxCount.model_validate(await self._get("/v1/inbox/count"))
 
     async def complete(
         self, item: UUID, *, at_once: bool = False
@@ -75,19 +56,8 @@ class Inbox:
         return await self._transport.answer(Call("POST", path, repeatable=repeatable, query=query))
 
 
-class InboxTokens:
+class InboxTokens(Calls):
     """What a tenant's server asks for its recipients: `async with InboxTokens(url, admin_key) as tokens`."""
-
-    def __init__(self, inbox_url: str, api_key: str, patience: Patience | None = None) -> None:
-        self._transport = Transport(inbox_url, api_key, patience or Patience())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self._transport.close()
 
     async def token(self, recipient: str, seconds: int = 900) -> answers.InboxToken:
         """A token with which one recipient reads and acts on the own inbox, good for so many seconds."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from shared.client.answers import Answer
-from shared.client.console_calls import ConsoleCalls
+from shared.client.calls import Calls
 
 
 class Template(Answer):
@@ -41,7 +41,7 @@ class Suppression(Answer):
     at: AwareDatetime
 
 
-class MailCalls(ConsoleCalls):
+class MailCalls(Calls):
     """The console's calls about mail."""
 
     async def put_template(self, name: str, html: str) -> Template:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime
 
 from shared.client.answers import Answer
-from shared.client.console_calls import ConsoleCalls
+from shared.client.calls import Calls
 from shared.client.errors import UnavailableError
 from shared.client.transport import Call
 
@@ -50,7 +50,7 @@ class Erasure(Answer):
     topics: tuple[AgingTopic, ...] = ()
 
 
-class PersonCalls(ConsoleCalls):
+class PersonCalls(Calls):
     """The console's calls about persons; they need an admin key."""
 
     async def export_user(self, user_id: str) -> AsyncIterator[PersonRow]:
