@@ -32,7 +32,8 @@ KEPT_ROWS = {
     "notifications": "tenant id expires_on source name description importance class_key options items requires_action "
     "action_url script channels lane door owner accepted_at created_at expires_at remove_after completed_by "
     "completed_at cancelled_at recipient_count asset",
-    "schedules": "id tenant notification_id due_at local timezone job state released_until notification remove_after",
+    "schedules": "id tenant notification_id due_at local timezone job state released_until notification remove_after "
+    "owner",
     "fanouts": "notification_id tenant lane expires_on recipients cursor handed_over expected lease_owner lease_until "
     "created_at turned_at ended_at audience audience_open group_after member_after resolved",
     "suppressions": "tenant hash address reason detail delivery_id at",
