@@ -9,7 +9,7 @@ import pytest_asyncio
 from shared.runtime.settings import KafkaSettings
 from tests.support import databases, stack, topics
 
-pytest_plugins = ["pytester", "tests.support.features"]
+pytest_plugins = ["pytester", "tests.support.features", "tests.support.spreading"]
 
 
 def pytest_sessionfinish() -> None:

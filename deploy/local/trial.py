@@ -64,9 +64,9 @@ class Trial:
         async with self.http.get(url if url.endswith("/metrics") else url + "/metrics") as response:
             return await response.text()
 
-    async def populate(self, users: int) -> list[str]:
+    async def populate(self, users: int, kind: str = "user") -> list[str]:
         """Users `user-0`… with an address and a webhook each, and a class `alarms` whose mail is immediate."""
-        names = [f"user-{number}" for number in range(users)]
+        names = [f"{kind}-{number}" for number in range(users)]
         catcher = self.endpoints["mailbox"] + "/hooks/"
         for name in names:
             await self.console("PUT", f"/v1/users/{name}", {"id": name, "email": f"{name}@example.test"})

@@ -1,13 +1,12 @@
-"""One running system for the end-to-end tests of a file, started as a user starts it and seen only from outside."""
+"""A running system for the end-to-end tests, started as a user starts it and seen only from outside."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from deploy.local import trial
-
-USERS = 6
+from deploy.local.trial import Trial
+from tests.support import systems
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,9 +16,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def system() -> AsyncIterator[trial.Trial]:
-    """The system of one file, with `user-0`… having an address and a webhook each; ended before the next one."""
-    async with trial.started() as running:
-        await running.populate(USERS)
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    """One for the whole folder, ended with it: a test tells its own from its neighbours' by ids and names."""
+    async with systems.running(tmp_path_factory.mktemp("plugin")) as running:
         yield running

@@ -1,16 +1,27 @@
 """A recipient's quiet hours through every real part, and what goes out once they have ended."""
 
 import zoneinfo
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import asyncpg
+import pytest_asyncio
 
+from deploy.local import trial
 from deploy.local.trial import Trial
 from tests.support import outside, waiting
 
 USER, ADDRESS = "user-0", "user-0@example.test"
 TOKYO = zoneinfo.ZoneInfo("Asia/Tokyo")
 HOURS = 4
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def system() -> AsyncIterator[Trial]:
+    """One of its own: its clock is moved."""
+    async with trial.started() as running:
+        await running.populate(1)
+        yield running
 
 
 async def hours_pass(system: Trial) -> None:

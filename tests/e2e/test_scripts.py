@@ -1,31 +1,12 @@
 """Scripts, jobs and completion mails through a whole system: from the door to the mailbox and the inbox."""
 
-import os
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import pytest
-import pytest_asyncio
 
-from deploy.local import trial
 from deploy.local.trial import Trial
-from tests.support import outside, plugin, repository, waiting
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
-    """A system with the test's package installed, whose scripts are tried twice."""
-    path = os.pathsep.join([str(repository.ROOT), plugin.installed(tmp_path_factory.mktemp("plugin"))])
-    told = {"PYTHONPATH": path, "TOCSIN_SCRIPT_ATTEMPTS": "2", "TOCSIN_SCRIPT_RETRY_SECONDS": "0.1"}
-    async with trial.started(environment=told) as running:
-        await running.populate(3)
-        for user in ("boss", "deputy"):
-            address = f"{user}@example.test"
-            await running.console("PUT", f"/v1/users/{user}", {"email": address, "roles": ["COMPANY_ADMIN"]})
-        await running.console("PUT", "/v1/users/robot", {"kind": "system"})
-        yield running
+from tests.support import outside, waiting
 
 
 def named(name: str) -> str:
