@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import uuid
+import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,6 +111,49 @@ async def test_a_schedule_waits_for_its_local_time_and_can_be_cancelled(caller: 
     path = f"/v1/schedules/{answer['notificationScheduleId']}"
     assert (await caller.system.console("GET", path))["local"] == local
     assert (await caller.system.console("DELETE", path))["state"] == "cancelled"
+
+
+async def test_a_job_runs_with_a_schedule_when_it_is_due_in_its_zone(caller: Caller) -> None:
+    zone = "Australia/Lord_Howe"
+    due = datetime.now(zoneinfo.ZoneInfo(zone)).replace(microsecond=0, tzinfo=None) + timedelta(seconds=3)
+    message = f"Restock {uuid.uuid4().hex[:8]}"
+    await caller.send(
+        {"version": 4, "type": "UN", "key": "3", "values": ["aaron"], "message": message, "scheduleTimezoneId": zone,
+         "scheduleLocalDateTime": due.isoformat(), "scheduleJobName": "weekly"}
+    )  # fmt: skip
+    inbox = await outside.inbox_of(caller.system, "aaron")
+
+    async def called() -> list[str]:
+        items = await outside.inbox_items(caller.system, inbox)
+        return [item["description"] for item in items if item["name"] == f"Weekly: {message}"]
+
+    assert await waiting.until(called, 40, "what the job asked for") == [f"{due.isoformat()} {zone}"]
+
+
+async def test_the_admins_get_one_mail_with_counts_and_failures_when_a_team_was_told(caller: Caller) -> None:
+    system, message = caller.system, f"Reopened {uuid.uuid4().hex[:8]}"
+    await system.console("PUT", "/v1/groups/team/27", {"name": "South", "company": "3"})
+    await system.console("PUT", "/v1/users/unhooked", {})
+    gone = {"recipient": "unhooked", "channel": "push", "kind": "webhook",
+            "address": f"{system.endpoints['mailbox']}/nowhere"}  # fmt: skip
+    await system.console("POST", "/v1/endpoints", gone)
+    for user in ("user-2", "unhooked"):
+        await system.console("PUT", f"/v1/groups/team/27/members/{user}", {"status": "accepted"})
+    sent = await caller.notification_of(
+        await caller.send({"version": 3, "type": "GT", "key": "3", "values": ["27"], "message": message})
+    )
+    for admin in ("boss", "deputy"):
+
+        async def told(address: str = f"{admin}@example.test") -> list[outside.Json]:
+            return await outside.mails(system, address, message)
+
+        [mail] = await waiting.until(told, 40, f"a mail to {admin} about {message}")
+        assert mail["subject"] == f"Ended: {message}"
+        assert "to 2 recipients has ended" in mail["text"]
+        [dead] = [one for one in await outside.ended(system, sent, 2) if one["state"] == "dead"]
+        assert f"1 dead ({dead['reason']})" in mail["text"]
+        assert "1 sent" in mail["text"]
+        assert f"unhooked: push, {dead['reason']}" in mail["text"]
 
 
 async def test_a_touched_asset_is_told_on_its_topic(caller: Caller) -> None:
