@@ -9,7 +9,9 @@ _LINK_IN_TEXT = re.compile(r"https?://[^\s<>\"'`)\]}]+", re.IGNORECASE)
 _TRAILING = ".,;:!?"
 """What ends a sentence, not the address at its end."""
 
-_HREF = re.compile(r"(<(?:a|area)\b[^<>]*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
+_HREF = re.compile(
+    r"(<(?:a|area)\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE
+)
 _NOT_LINKS = ("mailto:", "tel:", "sms:", "#", "cid:", "javascript:", "data:")
 
 
@@ -41,13 +43,13 @@ def tagged_text(text: str, query: Mapping[str, str]) -> str:
     return _LINK_IN_TEXT.sub(one, text) if query else text
 
 
-def tagged_html(html: str, query: Mapping[str, str]) -> str:
-    """HTML with parameters in the address of every link; nothing else of it changes."""
+def tagged_html(html: str, query: Mapping[str, str], but: str = "") -> str:
+    """HTML with parameters in the address of every link but one; nothing else of it changes."""
 
     def one(found: re.Match[str]) -> str:
         written = found[2]
         address = html_text.unescape(written[1:-1] if written[0] in "\"'" else written).strip()
-        changed = tagged(address, query)
+        changed = address if address == but else tagged(address, query)
         return found[0] if changed == address else f'{found[1]}"{html_text.escape(changed)}"'
 
     return _HREF.sub(one, html) if query else html

@@ -1,6 +1,5 @@
 """HTML that senders give as a param: cleaned of what runs, loads or asks, and turned into text."""
 
-import functools
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -37,13 +36,15 @@ _APART = frozenset({"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p",
 _GAPS = re.compile(r"\n{3,}")
 
 
-@functools.lru_cache(maxsize=4)
-def sanitised(html: str) -> Markup:
-    """HTML for a mail without scripts, forms, frames, style sheets, and addresses but http, https, mailto and tel.
+class Sanitised(str):
+    """HTML that was sanitised before, or stands for some that was: it is shown as it is."""
 
-    A few are remembered, since one body of ten million characters goes to many recipients.
-    """
-    return Markup(_CLEANER.clean(str(html)))  # noqa: S704 - sanitised by nh3
+    __slots__ = ()
+
+
+def sanitised(html: str) -> Markup:
+    """HTML for a mail without scripts, forms, frames, style sheets, and addresses but http, https, mailto and tel."""
+    return Markup(html if isinstance(html, Sanitised) else _CLEANER.clean(str(html)))  # noqa: S704 - cleaned by nh3
 
 
 def text_of(html: str) -> str:

@@ -85,6 +85,13 @@ def params_of(source: str) -> Params:
 
 
 @functools.lru_cache(maxsize=64)
+def shows_as_html(source: str, name: str) -> bool:
+    """Whether a template shows a param as `{{ name|html }}` and never in another way; raises TemplateMistakeError."""
+    params_of(source)
+    return not _shows_otherwise(_tree(source), name)
+
+
+@functools.lru_cache(maxsize=64)
 def compiled(source: str) -> Template:
     """A template of this language, ready to be filled in; raises TemplateMistakeError."""
     params_of(source)
@@ -156,6 +163,23 @@ def _shown_as_they_are(node: nodes.Node, asked: frozenset[str]) -> Iterator[str]
     for child in node.iter_child_nodes():
         if child is not passed:
             yield from _shown_as_they_are(child, asked)
+
+
+def _shows_otherwise(node: nodes.Node, name: str) -> bool:
+    """Whether a param is shown within a node, but by the filter `html` alone."""
+    if isinstance(node, nodes.Name):
+        return node.name == name
+    asked = node.test if isinstance(node, _CONDITIONS) else None
+    is_whole = isinstance(node, nodes.Output | nodes.CondExpr)
+    return any(
+        _shows_otherwise(child, name)
+        for child in node.iter_child_nodes()
+        if child is not asked and not (is_whole and _is_html(child))
+    )
+
+
+def _is_html(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Filter) and node.name == "html" and isinstance(node.node, nodes.Name)
 
 
 def _names(node: nodes.Node) -> Iterator[nodes.Name]:

@@ -59,6 +59,11 @@ def test_every_address_in_a_text_has_the_tag(text: str, expected: str) -> None:
             '<a\n  href="https://a.example/z?campaignTagId=12">c</a>',
             id="without quotes",
         ),
+        pytest.param(
+            '<a title="a > b" href="https://a.example">c</a>',
+            '<a title="a > b" href="https://a.example?campaignTagId=12">c</a>',
+            id="behind an angle in quotes",
+        ),
         pytest.param('<a href="mailto:a@b.example">c</a>', '<a href="mailto:a@b.example">c</a>', id="mail"),
         pytest.param('<area href="https://m.example">', '<area href="https://m.example?campaignTagId=12">', id="a map"),
         pytest.param('<img src="https://a.example/i.png">', '<img src="https://a.example/i.png">', id="an image"),
@@ -69,3 +74,8 @@ def test_every_address_in_a_text_has_the_tag(text: str, expected: str) -> None:
 def test_every_link_in_html_has_the_tag_and_nothing_else_changes(html: str, expected: str) -> None:
     assert links.tagged_html(html, TAG) == expected
     assert links.tagged_html(html, {}) == html
+
+
+def test_one_link_may_stay_as_it_is() -> None:
+    html = '<a href="https://a.example/?x=1&amp;y=2">c</a>'
+    assert links.tagged_html(html, TAG, but="https://a.example/?x=1&y=2") == html
