@@ -1,8 +1,10 @@
 """The composition root: which role runs which loops, and what they are made of."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from services.dispatcher import store_mails
 from services.dispatcher.delivery import (
     admission,
     claim_store,
@@ -63,9 +65,13 @@ async def fanout_loops(parts: Parts) -> Loops:
 async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
     """Role `<channel>.<lane>`: deliveries are claimed, sent and recorded."""
     settings, clock, slot = parts.settings, SystemClock(), claim_store.Slot(channel, lane, parts.instance)
-    opening = webhook.open_sink if channel is Channel.PUSH else mail.open_sink
-    sink: ports.Sink = await parts.start.stack.enter_async_context(opening(settings, clock))
     pool, beating = await parts.pool(lane), pulse.Pulse(slot.role)
+    opening: AbstractAsyncContextManager[ports.Sink] = (
+        webhook.open_sink(settings, clock)
+        if channel is Channel.PUSH
+        else mail.open_sink(settings, store_mails.MailStore(pool), clock)
+    )
+    sink = await parts.start.stack.enter_async_context(opening)
     reading = await parts.consumer(slot.group, topics.deliveries(channel, lane), settings.claim_batch)
     bounds = claim_store.Bounds(settings.lease_seconds, settings.poison_limit_per_minute, settings.digest_items_max)
     claims = claim_store.ClaimStore(pool, slot, bounds, clock)

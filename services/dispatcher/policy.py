@@ -106,6 +106,8 @@ class Plan:
 def plan_of(message: NotificationAccepted, configured: Configured, rules: Rules, now: datetime) -> Plan:
     """The plan of a notification taken in at `now`, which is its creation (C11 counts retention from there)."""
     options = overridden(configured.classes.get((message.tenant, message.class_key), {}), message.options)
+    if message.mail is not None:  # a mail of its own waits for no window and is kept by no class
+        options = {**options, "email": EmailPlan.IMMEDIATE.value}
     importance = importance_options(configured, message.tenant, message.importance)
     fans_out = len(message.recipients) > rules.fanout_threshold
     lifetime, identity_until = lifetime_of(

@@ -74,12 +74,22 @@ class MailRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class LargeBody:
+    """HTML that many mails have in common: where a mail says `stand_in`, `encoded` goes out (base64, whole lines)."""
+
+    stand_in: str
+    encoded: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A mail without its envelope; the subject is one line."""
+    """A mail without its envelope; the subject is one line. `body` stands in its HTML by its stand-in."""
 
     subject: str
     html: str
     text: str
+    body: LargeBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +119,14 @@ def digest_mail(
     if waiting:
         needing = said.counted("mail", "needing_action", waiting)
         subject = said.text("mail", "digest_needing_action", digest=subject, needing_action=needing)
-    subject = _one_line(subject)
+    subject = one_line(subject)
     more = said.counted("mail", "more", unshown.count) if unshown.count else ""
     return _rendered(_Head(subject, subject, more), sorted(items, key=_presented), recipient)
 
 
 def immediate_mail(item: MailItem, recipient: MailRecipient) -> RenderedMail:
     """One mail for one notification; its name is the subject."""
-    return _rendered(_Head(_one_line(item.name)), [item], recipient)
+    return _rendered(_Head(one_line(item.name)), [item], recipient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +161,16 @@ def _presented(item: MailItem) -> tuple[int, datetime]:
 
 
 def _greeting(recipient: MailRecipient, said: Words) -> str:
-    name = _one_line(" ".join(part for part in (recipient.first_name, recipient.last_name) if part))
+    name = one_line(" ".join(part for part in (recipient.first_name, recipient.last_name) if part))
     return said.text("mail", "greeting_by_name", name=name) if name else said.text("mail", "greeting")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str, longest: int = _LONGEST_SUBJECT) -> str:
     """Text for a header: no line break can begin another header, and no control can hide or turn what follows."""
     if not text.isprintable():
         text = "".join(map(_printable, text))
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _printable(character: str) -> str:

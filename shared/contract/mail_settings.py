@@ -14,14 +14,19 @@ FROM = "mail.from"
 REPLY_TO = "mail.reply_to"
 BOUNCES_TO = "mail.bounces_to"
 DKIM_SELECTOR = "mail.dkim_selector"
+DESKTOP_URL = "mail.desktop_url"
+INTERACT_URL = "mail.interact_url"
 
 PREFIX = "mail."
-NAMES = (FROM, REPLY_TO, BOUNCES_TO, DKIM_SELECTOR)
+NAMES = (FROM, REPLY_TO, BOUNCES_TO, DKIM_SELECTOR, DESKTOP_URL, INTERACT_URL)
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _SELECTOR = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_LINK = re.compile(r"(?:https?://[^/?#\s]|(?!https?:|javascript:|data:|vbscript:|file:|blob:)[a-z][a-z0-9+.-]*:)[^\s<>\"]*",
+                   re.IGNORECASE)  # fmt: skip
+_LONGEST_LINK = 1_024
 _NAMED = re.compile(r"([^<>]*)<([^<>]*)>")
 _LONGEST = 254
 _LONGEST_NAME = 100
@@ -50,12 +55,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What a tenant's mails say about their sender; None is what the installation says."""
+    """What a tenant's mails say about their sender; None is what the installation says.
+
+    `desktop_url` and `interact_url` are where templates send their readers, None where that is nowhere.
+    """
 
     from_: Address | None = None
     reply_to: Address | None = None
     bounces_to: str | None = None
     dkim_selector: str | None = None
+    desktop_url: str | None = None
+    interact_url: str | None = None
 
 
 NOBODY = Sender()
@@ -66,11 +76,14 @@ def sender(properties: Mapping[str, Any] | None) -> Sender:
     if not properties:
         return NOBODY
     given = {name: checked(name, value) for name, value in properties.items()}
-    return Sender(given.get(FROM), given.get(REPLY_TO), given.get(BOUNCES_TO), given.get(DKIM_SELECTOR))
+    return Sender(
+        given.get(FROM), given.get(REPLY_TO), given.get(BOUNCES_TO), given.get(DKIM_SELECTOR), given.get(DESKTOP_URL),
+        given.get(INTERACT_URL),
+    )  # fmt: skip
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of a mail property: an Address, an address or a selector; None for an empty one, which unsets it.
+    """The value of a mail property: an Address, an address, a selector or a link; None for '', which unsets it.
 
     Raises:
         MailSettingError: there is no such property of mail, or the value means nothing to it.
@@ -83,6 +96,8 @@ def checked(name: str, value: Any) -> Any:
         return None
     if name == DKIM_SELECTOR:
         return _selector(value)
+    if name in {DESKTOP_URL, INTERACT_URL}:
+        return _link(value)
     return _bounces_to(value) if name == BOUNCES_TO else address(value)
 
 
@@ -115,6 +130,12 @@ def _is_encoded(name: str) -> bool:
 def _selector(text: str) -> str:
     if not _SELECTOR.fullmatch(text) or len(text) > _LONGEST:
         raise MailSettingError("must be a DKIM selector: letters, digits, hyphens and dots")
+    return text
+
+
+def _link(text: str) -> str:
+    if len(text) > _LONGEST_LINK or not text.isprintable() or not _LINK.fullmatch(text):
+        raise MailSettingError(f"must be a web address or a deep link of at most {_LONGEST_LINK:,} characters")
     return text
 
 

@@ -16,6 +16,7 @@ from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel, Door
 from shared.contract.requests import LOCAL_TIME
+from shared.contract.template_params import TemplateMail
 
 NEVER = date.max
 """The day of what has no fixed end: PostgreSQL's 'infinity', in JSON 9999-12-31."""
@@ -72,7 +73,8 @@ class NotificationAccepted(Message):
     `recipients` holds each id once, in the order of the request; `audience` resolves to more of them when it is taken
     in. `asset` is what they may have unsubscribed from (B8). `owner` is the id of the key that asked. `job` is the
     schedule's. `completion_email`: the tenant's admins are told when the last delivery has ended (B12). `touches` are
-    the things whose Last Modified moves when it is taken in (B10).
+    the things whose Last Modified moves when it is taken in (B10). `mail` is sent at once instead of what the class
+    says.
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"
@@ -101,6 +103,7 @@ class NotificationAccepted(Message):
     job: str | None = None
     completion_email: bool = False
     touches: tuple[RelatedItem, ...] = ()
+    mail: TemplateMail | None = None
 
 
 class NotificationScheduled(Message):

@@ -75,6 +75,8 @@ class Reason(StrEnum):
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"
     SENDER_MISCONFIGURED = "sender_misconfigured"
+    TEMPLATE_UNFILLABLE = "template_unfillable"
+    BODY_GONE = "body_gone"
     NO_ENDPOINT = "no_endpoint"
     SYSTEM_USER = "system_user"
     SEND_NOT_SET = "send_not_set"

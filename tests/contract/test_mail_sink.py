@@ -28,7 +28,7 @@ async def relay() -> AsyncIterator[Relay]:
 
 @pytest_asyncio.fixture
 async def sink(relay: Relay) -> AsyncIterator[MailSink]:
-    async with mail.open_sink(claims.settings(smtp_port=relay.port), SystemClock()) as opened:
+    async with mail.open_sink(claims.settings(smtp_port=relay.port), claims.StoredMails(), SystemClock()) as opened:
         yield opened
 
 
@@ -100,7 +100,7 @@ async def test_a_connection_serves_many_mails_also_after_a_refusal(sink: MailSin
 
 async def test_a_connection_is_made_anew_after_so_many_mails(relay: Relay) -> None:
     settings = claims.settings(smtp_port=relay.port, smtp_mails_per_connection=2)
-    async with mail.open_sink(settings, SystemClock()) as sink:
+    async with mail.open_sink(settings, claims.StoredMails(), SystemClock()) as sink:
         for _ in range(5):
             assert await sink.send(claims.email("ada@example.test")) == Receipt(DELIVERED)
     assert relay.connections == 3

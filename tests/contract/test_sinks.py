@@ -44,7 +44,7 @@ async def push() -> AsyncIterator[Bench]:
 async def email() -> AsyncIterator[Bench]:
     async with faulty_smtp.running() as relay:
         settings = claims.settings(smtp_port=relay.port)
-        async with mail.open_sink(settings, SystemClock()) as sink:
+        async with mail.open_sink(settings, claims.StoredMails(), SystemClock()) as sink:
             behaviours = {
                 "taken": "ada",
                 "later": "rcpt-451",

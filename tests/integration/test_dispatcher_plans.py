@@ -5,17 +5,17 @@ from types import ModuleType
 
 import asyncpg
 
-from services.dispatcher import store_directory, store_rows, store_stored
+from services.dispatcher import store_directory, store_mails, store_rows, store_stored
 from services.dispatcher.delivery import claim_store, outcome_store
 from services.dispatcher.fanout import store as fanout_store
 from services.dispatcher.intake import store as intake_store
-from shared.postgres import audiences, burial
+from shared.postgres import audiences, burial, templates
 from tests.support import intake
 from tests.support.databases import Database
 
 MODULES = (
     store_directory, store_rows, store_stored, fanout_store, intake_store, burial, claim_store, outcome_store,
-    audiences,
+    store_mails, audiences, templates,
 )  # fmt: skip
 
 

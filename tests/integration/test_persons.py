@@ -31,7 +31,7 @@ COLUMNS_OF_PERSONS = re.compile(
 KEPT_ROWS = {
     "notifications": "tenant id expires_on source name description importance class_key options items requires_action "
     "action_url script channels lane door owner accepted_at created_at expires_at remove_after completed_by "
-    "completed_at cancelled_at recipient_count asset",
+    "completed_at cancelled_at recipient_count asset mail",
     "schedules": "id tenant notification_id due_at local timezone job state released_until notification remove_after "
     "owner",
     "fanouts": "notification_id tenant lane expires_on recipients cursor handed_over expected lease_owner lease_until "

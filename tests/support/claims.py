@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from services.dispatcher.settings import Settings, SmtpSecurity
 from shared.contract.importance import Importance, Lane
 from shared.contract.messages import DeliveryRequested
 from shared.contract.outcomes import Channel, NotificationState
+from shared.contract.template_params import TemplateMail
 from tests.support import unsubscribing
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -25,6 +27,30 @@ def settings(**given: Any) -> Settings:
         **unsubscribing.SETTINGS, **given,
     }  # fmt: skip
     return Settings(**values)
+
+
+@dataclass
+class StoredMails:
+    """Where the mail sink finds a template's mail, for tests without PostgreSQL; counts how often it was asked."""
+
+    stored: tuple[TemplateMail, str] | Exception = field(default_factory=lambda: RuntimeError("no mail of a template"))
+    large: str | Exception = field(default_factory=lambda: RuntimeError("no large body"))
+    asked: int = 0
+    bodies_asked: int = 0
+
+    async def mail(self, request: DeliveryRequested) -> tuple[TemplateMail, str]:  # noqa: ARG002 - a port's
+        """The mail that was given, or its error."""
+        self.asked += 1
+        if isinstance(self.stored, Exception):
+            raise self.stored
+        return self.stored
+
+    async def body(self, tenant: str, reference: str) -> str:  # noqa: ARG002 - a port's
+        """The body that was given, or its error."""
+        self.bodies_asked += 1
+        if isinstance(self.large, Exception):
+            raise self.large
+        return self.large
 
 
 def notice(**given: Any) -> Notice:
@@ -63,5 +89,6 @@ def email(address: str, **given: Any) -> Claim:
 def _claim(channel: Channel, target: Webhook | Mailbox, **given: Any) -> Claim:
     notices = given.pop("notices", (notice(),))
     holds, unshown = given.pop("holds", False), given.pop("unshown", ())
+    templated = given.pop("templated", False)
     asked = request(channel, **{"subject_id": notices[0].id, **given})
-    return Claim(asked, 1, holds, "Enquiries", notices, target, unshown)
+    return Claim(asked, 1, holds, "Enquiries", notices, target, unshown, templated)

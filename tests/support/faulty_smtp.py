@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 _FAULT = re.compile(r"<(?P<what>drop|hang|mail|rcpt|data|dot)-(?P<which>\w+)")
 
 
+_LARGEST_BYTES = 64 * 1_048_576
+"""A mail of ten million characters, however it is encoded."""
+
+
 @dataclass
 class Relay:
     """What was taken: (envelope recipient, content) of each mail; `senders` are those of every envelope.
@@ -121,7 +125,7 @@ async def _say(writer: asyncio.StreamWriter, text: str) -> None:
 async def running() -> AsyncIterator[Relay]:
     """A relay on a free port of loopback."""
     relay = Relay()
-    server = await asyncio.start_server(relay.converse, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay.converse, "127.0.0.1", 0, limit=_LARGEST_BYTES)
     relay.port = int(server.sockets[0].getsockname()[1])
     try:
         yield relay

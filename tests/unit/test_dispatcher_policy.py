@@ -11,6 +11,7 @@ from services.dispatcher.stages import Arrival, Dropped, ScheduleState
 from shared.contract.importance import Importance, ImportanceOptions, Lane
 from shared.contract.messages import NEVER
 from shared.contract.outcomes import EmailPlan, Reason
+from shared.contract.template_params import TemplateMail
 from tests.support.notifications import accepted
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
@@ -54,6 +55,14 @@ def test_class_options_are_extended_and_overridden(
 def test_options_say_when_mail_goes_out(options: dict[str, Any], email: EmailPlan, window_seconds: int) -> None:
     found = plan(Configured({("acme", "general"): options}, {})).subject.policy
     assert (found.email, found.window_seconds) == (email, window_seconds)
+
+
+def test_a_mail_of_its_own_goes_out_at_once_whatever_class_and_script_say() -> None:
+    mail = TemplateMail(template="t", subject="s")
+    for options in ({"email": "none"}, {"email": "digest"}):
+        found = plan(Configured({("acme", "general"): options}, {}), mail=mail, script="own")
+        assert found.subject.policy.email is EmailPlan.IMMEDIATE
+        assert found.options["email"] == "immediate", "a replay reads it from there"
 
 
 def test_an_importance_without_send_tells_only_the_inbox_unless_the_tenant_says_otherwise() -> None:

@@ -33,6 +33,12 @@ from shared.contract.mail_settings import MailSettingError
         ("mail.dkim_selector", "s1;d=evil"),
         ("mail.dkim_selector", ".."),
         ("mail.form", "a@b.example"),
+        ("mail.desktop_url", "desk.example"),
+        ("mail.desktop_url", "https:///x"),
+        ("mail.desktop_url", "JavaScript:alert(1)"),
+        ("mail.desktop_url", 'https://desk.example/"onclick="x'),
+        ("mail.interact_url", "data:text/html,x"),
+        ("mail.interact_url", "https://a.example/" + "x" * 1_024),
     ],
 )
 def test_what_means_nothing_or_would_begin_another_header_is_refused(name: str, value: Any) -> None:
@@ -47,6 +53,12 @@ def test_an_address_with_or_without_a_name_is_taken(value: str) -> None:
     sender = mail_settings.sender({"mail.from": value, "mail.reply_to": "", "mail.dkim_selector": "s1"})
     assert sender.from_ is not None
     assert (sender.from_.domain, sender.reply_to, sender.dkim_selector) == ("acme.example", None, "s1")
+
+
+@pytest.mark.parametrize("link", ["https://desk.example/in?a=1", "http://desk", "interact://home"])
+def test_templates_lead_to_web_addresses_and_apps(link: str) -> None:
+    sender = mail_settings.sender({"mail.desktop_url": link, "mail.interact_url": ""})
+    assert (sender.desktop_url, sender.interact_url) == (link, None)
 
 
 @given(st.text(max_size=120))

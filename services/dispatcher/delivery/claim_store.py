@@ -29,8 +29,8 @@ asked AS (
 # LIMIT 1 keeps the lookups by key whatever the planner thinks of the partitions; no row: it is gone.
 _JUDGED_PUSH = """
 judged AS MATERIALIZED (
-  SELECT a.*, n.notices, n.class_key AS class_name, n.holds, jsonb_build_array(e.address, e.secret) AS target,
-    least(q.until, n.expires_at) AS quiet_until,
+  SELECT a.*, n.notices, n.class_key AS class_name, n.holds, false AS templated,
+    jsonb_build_array(e.address, e.secret) AS target, least(q.until, n.expires_at) AS quiet_until,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
@@ -61,7 +61,7 @@ judged AS MATERIALIZED (
 _JUDGED_EMAIL = """
 told AS (
   SELECT a.id AS delivery_id, n.cancelled_at, n.expires_at, n.class_key,
-    coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds,
+    coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds, n.mail IS NOT NULL AS templated,
     jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
       n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at, n.asset)) AS notices,
     p.state = 'unsubscribed' AS unwanted
@@ -73,7 +73,7 @@ told AS (
   LEFT JOIN LATERAL preferred(a.tenant, a.recipient, 'email', n.class_key, n.asset, $11 = 'urgent') p ON true
   WHERE a.subject = 'notification'
   UNION ALL
-  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), coalesce(m.notices, '[]'),
+  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), false, coalesce(m.notices, '[]'),
     m.unwanted AND m.notices IS NULL
   FROM asked a CROSS JOIN LATERAL (
     SELECT g.class_key FROM digests g
@@ -104,10 +104,11 @@ told AS (
 ), senders AS MATERIALIZED (  -- once a batch, not once a delivery
   SELECT p.tenant, jsonb_object_agg(p.name, p.value) AS properties FROM properties p
   WHERE p.tenant IN (SELECT tenant FROM asked)
-    AND p.name IN ('mail.from', 'mail.reply_to', 'mail.bounces_to', 'mail.dkim_selector')
+    AND p.name IN ('mail.from', 'mail.reply_to', 'mail.bounces_to', 'mail.dkim_selector', 'mail.desktop_url',
+      'mail.interact_url')
   GROUP BY p.tenant
 ), judged AS MATERIALIZED (
-  SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds,
+  SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds, n.templated,
     jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone, f.properties) AS target,
     least(q.until, n.expires_at) AS quiet_until,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
@@ -160,7 +161,7 @@ claimed AS (
   WHERE d.state = 'retry' AND d.attempt = EXCLUDED.attempt AND d.due_at <= db_now()
   RETURNING d.id, d.state, d.fence
 )
-SELECT c.id, c.state, c.fence, j.reason, j.notices, j.class_name, j.holds, j.target
+SELECT c.id, c.state, c.fence, j.reason, j.notices, j.class_name, j.holds, j.templated, j.target
 FROM claimed c JOIN judged j USING (id)
 """
 

@@ -20,7 +20,7 @@ from shared.postgres.dead_letters import DeadLetter
 
 
 class Row(Protocol):
-    """One row of a claim: id, state, reason, fence, notices, class_name, holds, target."""
+    """One row of a claim: id, state, reason, fence, notices, class_name, holds, templated, target."""
 
     def __getitem__(self, column: str, /) -> Any: ...
 
@@ -101,7 +101,9 @@ def _claim(request: DeliveryRequested, row: Row) -> Claim:
     target = Webhook(*row["target"]) if request.channel is Channel.PUSH else Mailbox(*row["target"])
     notices = tuple(_notice(*told) for told in row["notices"] if len(told) > _UNSHOWN_PARTS)
     unshown = tuple(Unshown(UUID(told[0]), told[1]) for told in row["notices"] if len(told) == _UNSHOWN_PARTS)
-    return Claim(request, row["fence"], row["holds"], row["class_name"], notices, target, unshown)
+    return Claim(
+        request, row["fence"], row["holds"], row["class_name"], notices, target, unshown, templated=row["templated"]
+    )
 
 
 def _notice(notification: str, name: str, description: str, importance: str, class_key: str, *rest: Any) -> Notice:

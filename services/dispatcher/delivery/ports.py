@@ -68,7 +68,8 @@ class Claim:
     `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid; of a
     large one those that the mail shows, and `unshown` are the others.
     `class_name` is the communication class as people read it. `holds`: after an ambiguous attempt nothing is
-    repeated (option `on_ambiguous: hold`, of a digest's notices that of any).
+    repeated (option `on_ambiguous: hold`, of a digest's notices that of any). `templated`: the mail is what a template
+    makes of the notification.
     """
 
     request: DeliveryRequested
@@ -78,6 +79,7 @@ class Claim:
     notices: tuple[Notice, ...]
     target: Webhook | Mailbox
     unshown: tuple[Unshown, ...] = ()
+    templated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,17 +70,18 @@ _INSERT_NOTIFICATIONS = """
 WITH accepted AS (
   SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[], $22::text[])
+    $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::integer[], $22::text[],
+    $23::text[])
     AS accepted (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
       requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
-      recipient_count, asset)),
+      recipient_count, asset, mail)),
 recorded AS (
   INSERT INTO notifications (tenant, id, expires_on, source, name, description, importance, class_key, options, items,
     requires_action, action_url, script, channels, lane, door, owner, accepted_at, expires_at, remove_after,
-    recipient_count, asset, created_at)
+    recipient_count, asset, mail, created_at)
   SELECT tenant, id, expires_on, source, name, description, importance, class_key, options::jsonb, items::jsonb,
     requires_action, action_url, script, channels::text[], lane, door, owner, accepted_at, expires_at, remove_after,
-    recipient_count, asset, $23
+    recipient_count, asset, mail::jsonb, $24
   FROM accepted)
 INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
 SELECT tenant, id, expires_on, accepted_at, 'accepted',
@@ -103,7 +104,7 @@ def _notification(plan: Plan) -> tuple[Any, ...]:
         store_rows.json_text([item.model_dump() for item in message.items]), message.requires_action,
         message.action_url, message.script, "{" + ",".join(message.channels) + "}", subject.lane, message.door,
         message.owner, subject.accepted_at, lifetime.expires_at, lifetime.remove_after, len(plan.recipients),
-        message.asset,
+        message.asset, None if message.mail is None else message.mail.model_dump_json(),
     )  # fmt: skip
 
 

@@ -7,24 +7,30 @@ from email.utils import parseaddr
 
 import aiosmtplib
 
-from services.dispatcher import rendering
+from services.dispatcher import rendering, templated
 from services.dispatcher.delivery.ports import Busy, Claim, Mailbox, Notice, Receipt
 from services.dispatcher.rendering import MailItem, MailRecipient, RenderedMail, Unshown
 from services.dispatcher.settings import Settings
 from services.dispatcher.sinks import mime, smtp
 from services.dispatcher.sinks.signing import NoSignatureError, Signer
 from services.dispatcher.sinks.smtp import Envelope, Progress
+from services.dispatcher.sinks.templated_mails import Mails, TemplatedMails
+from services.dispatcher.templated import UnmakeableError
 from shared.clock import Clock
 from shared.contract import mail_settings
 from shared.contract.importance import STANDARD_OPTIONS, Lane
 from shared.contract.mail_settings import MailSettingError, Sender
 from shared.contract.messages import RelatedItem
 from shared.contract.outcomes import AttemptOutcome, Channel, Reason
+from shared.errors import TransientError
 from shared.runtime.secret_file import SecretFile
 from shared.unsubscribe import Subscription, UnsubscribeLinks
 
 _QUICK_ITEMS = 10
 """A mail of so many notifications is written in a few milliseconds."""
+
+_AWAY_SECONDS = 2.0
+"""What a template makes is asked for again after so long, where PostgreSQL does not say how long."""
 
 
 class MailSink:
@@ -32,8 +38,9 @@ class MailSink:
 
     single = True
 
-    def __init__(self, connections: smtp.Connections, settings: Settings, clock: Clock) -> None:
+    def __init__(self, connections: smtp.Connections, mails: Mails, settings: Settings, clock: Clock) -> None:
         self._open = connections
+        self._templated = TemplatedMails(mails)
         self._clock = clock
         self._links = UnsubscribeLinks(SecretFile(settings.unsubscribe_secret_file), settings.inbox_public_url)
         self._timeout_seconds = settings.send_timeout_seconds
@@ -58,6 +65,10 @@ class MailSink:
             return Receipt(AttemptOutcome.FAILED, Reason.INVALID, str(error))
         except (MailSettingError, NoSignatureError) as error:  # an operator can mend it before the attempts run out
             return Receipt(AttemptOutcome.RETRY, Reason.SENDER_MISCONFIGURED, str(error))
+        except UnmakeableError as error:
+            return Receipt(AttemptOutcome.FAILED, error.reason, str(error))
+        except TransientError as error:  # PostgreSQL could not record an attempt either
+            return Busy(error.retry_after_seconds or _AWAY_SECONDS, str(error))
         progress = Progress()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -76,11 +87,17 @@ class MailSink:
         reply_to = None if sender.reply_to is None else mime.address(sender.reply_to)
         link = self._unsubscribe(claim)
         header = mime.Header(from_, envelope.recipient, message_id, self._clock.now(), reply_to, link)
-        message = await written(header, claim)
+        message = await self._written(header, claim, sender)
         if sender.dkim_selector is None:
             return message
         domain = self._domain if sender.from_ is None else sender.from_.domain
         return await self._signer.signed(message, claim.request.tenant, sender.dkim_selector, domain)
+
+    async def _written(self, header: mime.Header, claim: Claim, sender: Sender) -> bytes:
+        if not claim.templated:
+            return await written(header, claim)
+        own = templated.personal(_mailbox(claim).first_name, sender, header.unsubscribe or "")
+        return await self._templated.written(header, claim.request, own)
 
     def _unsubscribe(self, claim: Claim) -> str | None:
         """The link that ends what the mail is about; nobody unsubscribes from what is urgent."""
@@ -113,11 +130,11 @@ class MailSink:
 
 
 @contextlib.asynccontextmanager
-async def open_sink(settings: Settings, clock: Clock) -> AsyncIterator[MailSink]:
-    """A sink with connections of its own, closed at the end."""
+async def open_sink(settings: Settings, mails: Mails, clock: Clock) -> AsyncIterator[MailSink]:
+    """A sink with connections of its own, closed at the end; `mails` is where mails of templates are kept."""
     connections = smtp.Connections(settings, parseaddr(settings.smtp_from)[1].rpartition("@")[2])
     try:
-        yield MailSink(connections, settings, clock)
+        yield MailSink(connections, mails, settings, clock)
     finally:
         await connections.close()
 

@@ -6,6 +6,7 @@ Held against the standard library's parser by tests. Lines end in CRLF and are n
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, formataddr
@@ -37,10 +38,13 @@ _UNSUBSCRIBE = "List-Unsubscribe: <{link}>\r\nList-Unsubscribe-Post: List-Unsubs
 _LONGEST_LINK_PART = 900
 """Bytes; a reader ignores white space within the brackets (RFC 2369, 2), so that a long link may be folded."""
 
-_PART = (
-    "--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+_PART = f"--{_BOUNDARY}\r\nContent-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n"
+_TEXT_PART, _HTML_PART, _LARGE_HTML_PART = (
+    (_PART % kind).encode()
+    for kind in (("plain", "quoted-printable"), ("html", "quoted-printable"), ("html", "base64"))
 )
-_TEXT_PART, _HTML_PART = (_PART.format(boundary=_BOUNDARY, subtype=subtype).encode() for subtype in ("plain", "html"))
+_LINE_BYTES = 57
+"""What a line of 76 characters holds in base64."""
 _END = f"--{_BOUNDARY}--\r\n".encode()
 
 
@@ -97,13 +101,30 @@ def message(header: Header, mail: RenderedMail) -> bytes:
         more="" if header.unsubscribe is None else _UNSUBSCRIBE.format(link=_folded(header.unsubscribe)),
     )
     return b"".join((
-        head.encode(), _TEXT_PART, _quoted(mail.text), b"\r\n", _HTML_PART, _quoted(mail.html), b"\r\n", _END,
+        head.encode(), _TEXT_PART, _quoted(mail.text), b"\r\n", *_html_part(mail), b"\r\n", _END,
     ))  # fmt: skip
 
 
 def _folded(link: str) -> str:
     parts = [link[start : start + _LONGEST_LINK_PART] for start in range(0, len(link), _LONGEST_LINK_PART)]
     return "\r\n ".join(parts)
+
+
+def base64_lines(text: str) -> bytes:
+    """Text in base64, which other such lines may stand before and behind: blanks at its end make the last one full."""
+    content = text.encode(errors="replace")
+    padded = content + b" " * (-len(content) % _LINE_BYTES)
+    return base64.encodebytes(padded).replace(b"\n", b"\r\n")
+
+
+def _html_part(mail: RenderedMail) -> Iterator[bytes]:
+    if mail.body is None:
+        yield from (_HTML_PART, _quoted(mail.html))
+        return
+    first, *others = mail.html.split(mail.body.stand_in)
+    yield from (_LARGE_HTML_PART, base64_lines(first))
+    for other in others:
+        yield from (mail.body.encoded, base64_lines(other))
 
 
 def _encoded(subject: str) -> str:
