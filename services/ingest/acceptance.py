@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from shared.contract.importance import Lane
 from shared.contract.messages import Audience, FieldError, NotificationAccepted, NotificationScheduled, RelatedItem
 from shared.contract.outcomes import Door, Reason
 from shared.contract.requests import Id, NotificationRequest
+from shared.contract.template_params import TemplateMail
 
 _REQUEST = pydantic.TypeAdapter(NotificationRequest)
 _KEY: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Id)
@@ -57,6 +58,8 @@ class Valid:
         late: errors that only time has made. A repeat of a request that was accepted in time is answered as then.
         audience: whom it reaches beside the request's recipients, as a dialect says it.
         touches: what is touched by it.
+        link_query: what every link of its mail has in its query.
+        at: pointer to the native body within what was sent.
     """
 
     request: NotificationRequest
@@ -66,6 +69,8 @@ class Valid:
     late: tuple[FieldError, ...]
     audience: Audience | None = None
     touches: tuple[RelatedItem, ...] = ()
+    link_query: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +105,11 @@ def examine(asked: Asked, now: datetime) -> Valid | Refused:
     if key_errors or meaning.errors or (meaning.late and key is None):
         return _refused([*_moved([*meaning.errors, *meaning.late], asked.at), *key_errors])
     if key is None:
-        return Valid(request, None, None, meaning.due_at, ())
+        return Valid(request, None, None, meaning.due_at, (), at=asked.at)
     payload_hash = documents.canonical_hash(asked.body) if request.options else documents.simple_hash(text)
-    return Valid(request, (asked.key_source or request.source, key), payload_hash, meaning.due_at, meaning.late)
+    return Valid(
+        request, (asked.key_source or request.source, key), payload_hash, meaning.due_at, meaning.late, at=asked.at
+    )
 
 
 def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> NotificationAccepted:
@@ -137,7 +144,18 @@ def accepted(valid: Valid, caller: Caller, identity: Identity, lane: Lane) -> No
         job=request.schedule.job if request.schedule else None,
         completion_email=request.completion_email,
         touches=valid.touches,
+        mail=_mail(valid),
     )
+
+
+def _mail(valid: Valid) -> TemplateMail | None:
+    asked = valid.request.mail
+    if asked is None:
+        return None
+    return TemplateMail(
+        template=asked.template, subject=asked.subject, params=asked.params, body_ref=asked.body_ref,
+        link_query=valid.link_query,
+    )  # fmt: skip
 
 
 def _audience(asked: requests.Audience | None) -> Audience | None:

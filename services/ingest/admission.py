@@ -1,20 +1,21 @@
 """Valid requests on their way in: which identity they have, which lane they take, and when Kafka has them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.ingest import acceptance, lanes
+from services.ingest import acceptance, lanes, mails
 from services.ingest.acceptance import Caller, Identity, Refused, Valid
 from services.ingest.identities import Decided, Identities, Standing
+from services.ingest.mails import MailAsked, Mails
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
 from services.ingest.routine_lag import RoutineLag
 from services.ingest.store import Claim
 from shared.clock import Clock
-from shared.contract import ids, records
+from shared.contract import ids, records, template_params
 from shared.contract.importance import Lane, lane_of
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
@@ -56,13 +57,22 @@ Verdict = Admitted | Refused | TransientError
 """TransientError: nobody can say while PostgreSQL is away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the record is asked: which keys were used before, and whether mails can be made."""
+
+    identities: Identities
+    mails: Mails
+
+
 class Admission:
     """Decides and sends for both doors."""
 
     def __init__(
-        self, identities: Identities, publisher: Publisher, lag: RoutineLag, metrics: Metrics, clock: Clock
+        self, recorded: Recorded, publisher: Publisher, lag: RoutineLag, metrics: Metrics, clock: Clock
     ) -> None:
-        self._identities = identities
+        self._identities = recorded.identities
+        self._mails = recorded.mails
         self._publisher = publisher
         self._lag = lag
         self._metrics = metrics
@@ -75,7 +85,10 @@ class Admission:
         The topic door leaves keys to intake, which decides them anyway; only what must be known now is asked here.
         """
         now = self._clock.now()
-        claims = {index: claim for index, entrant in enumerate(entrants) if (claim := _claim(entrant))}
+        held = await self._held_to_templates(entrants)
+        claims = {
+            index: claim for index, each in enumerate(held) if isinstance(each, Entrant) and (claim := _claim(each))
+        }
         decided: dict[int, Decided] = {}
         away: TransientError | None = None
         if claims:
@@ -84,11 +97,29 @@ class Admission:
             except TransientError as error:
                 away = error
         return [
-            self._without_database(entrant, now, away)
+            each
+            if isinstance(each, TransientError)
+            else self._without_database(each, now, away)
             if (decision := decided.get(index)) is None
-            else self._decided(entrant, decision)
-            for index, entrant in enumerate(entrants)
+            else self._decided(each, decision)
+            for index, each in enumerate(held)
         ]
+
+    async def _held_to_templates(self, entrants: Sequence[Entrant]) -> list[Entrant | TransientError]:
+        """Requests with what their mails lack among what time has made wrong; templates and bodies come and go."""
+        asked = {index: asked for index, entrant in enumerate(entrants) if (asked := _mail_asked(entrant))}
+        if not asked:
+            return list(entrants)
+        held: list[Entrant | TransientError] = list(entrants)
+        try:
+            found = dict(zip(asked, await self._mails.lacking(list(asked.values())), strict=True))
+        except TransientError as error:
+            return [error if index in asked else each for index, each in enumerate(held)]
+        for index, lacking in found.items():
+            valid = entrants[index].valid
+            late = (*valid.late, *mails.field_errors(lacking, valid.at))
+            held[index] = replace(entrants[index], valid=replace(valid, late=late))
+        return held
 
     async def send(self, admitted: Sequence[Admitted]) -> list[Refused | None]:
         """Send the records of requests and wait for Kafka; says which were larger than Kafka takes.
@@ -174,6 +205,14 @@ def _claim(entrant: Entrant) -> Claim | None:
     if not (keyed_at_http or valid.due_at is not None or valid.late):
         return None
     return Claim(entrant.id, entrant.caller.tenant, valid.payload_hash, valid.due_at, only_known=bool(valid.late))
+
+
+def _mail_asked(entrant: Entrant) -> MailAsked | None:
+    mail = entrant.valid.request.mail
+    if mail is None:
+        return None
+    given = template_params.given(mail.params, mail.body_ref)
+    return MailAsked(entrant.caller.tenant, mail.template, given, mail.body_ref, entrant.valid.due_at)
 
 
 def _conflict() -> Refused:

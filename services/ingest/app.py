@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, closing
 from functools import partial
 
 from services.ingest import api
-from services.ingest.admission import Admission
+from services.ingest.admission import Admission, Recorded
 from services.ingest.directory import Directory
 from services.ingest.doors import topic
 from services.ingest.doors.bodies import BodiesDoor
@@ -17,6 +17,7 @@ from services.ingest.doors.sam import SamDoor, Senders
 from services.ingest.doors.topic import Answers, Known, TopicDoor
 from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.identities import Identities
+from services.ingest.mails import Mails
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Publisher
 from services.ingest.routine_lag import RoutineLag
@@ -25,6 +26,7 @@ from services.ingest.send_notifications import SendNotifications
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
 from services.ingest.store import Store
+from services.ingest.store_mails import MailStore
 from shared.clock import SystemClock
 from shared.contract import topics
 from shared.kafka.consumer import consume, open_consumer
@@ -59,13 +61,14 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(publisher.close)
         identities = Identities(store, settings.identity_linger_seconds, settings.identity_timeout_seconds)
         await stack.enter_async_context(identities.running())
-        admission = Admission(identities, publisher, lag, metrics, clock)
+        mail_store = MailStore(pool)
+        admission = Admission(Recorded(identities, Mails(mail_store)), publisher, lag, metrics, clock)
         directory = Directory(store, settings.directory_timeout_seconds)
         entry = HttpEntry(cache, admission, metrics, clock, settings.max_in_flight)
         http, desktop = HttpDoor(entry), DesktopAssistantDoor(entry, cache, directory)
         sam_store = SamStore(pool)
         large = LargeBodies(Room(ROOM_BYTES))
-        notifications = SendNotifications(sam_store, clock)
+        notifications = SendNotifications(sam_store, mail_store, clock)
         sam = SamDoor(entry, Senders(sam_store, secret), notifications, large, clock)
         bodies = BodiesDoor(entry, Uploads(pool, large))
         records = TopicDoor(

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from services.ingest import documents, local_times
 from shared import plugins
-from shared.contract import known_options
+from shared.contract import known_options, template_params
 from shared.contract.messages import FieldError
+from shared.contract.outcomes import Channel
 from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
 
 LONGEST_AHEAD = timedelta(days=3_653)
@@ -85,6 +86,23 @@ def _known_options_mean_something(request: NotificationRequest) -> Iterator[Fiel
         yield _error(f"/options/{name}", "option", f"{detail}, or left out")
 
 
+def _mail_is_whole(request: NotificationRequest) -> Iterator[FieldError]:
+    mail = request.mail
+    if mail is None:
+        return
+    if Channel.EMAIL not in request.channels:
+        yield _error("/mail", "no_email", "is sent on the channel email; add email to channels, or leave mail out")
+    if "email" in request.options:
+        yield _error(
+            "/options/email", "option", "means nothing with mail, which is sent at once; leave one of them out"
+        )
+    for name in sorted(template_params.PERSONAL & mail.params.keys()):
+        yield _error(f"/mail/params/{name}", "personal", "is filled in for each recipient; leave it out")
+    if mail.body_ref is not None and template_params.BODY in mail.params:
+        detail = "is what body_ref names; leave one of them out"
+        yield _error(f"/mail/params/{template_params.BODY}", "given_twice", detail)
+
+
 def _links_are_safe(request: NotificationRequest) -> Iterator[FieldError]:
     links = [("/action_url", request.action_url)]
     links += [(f"/items/{index}/url", item.url) for index, item in enumerate(request.items)]
@@ -99,6 +117,7 @@ _RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
     _options_are_small,
     _known_options_mean_something,
     _links_are_safe,
+    _mail_is_whole,
 )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import asyncpg
 
@@ -10,8 +9,8 @@ from services.ingest.dialects.sam import meaning
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.meaning import Facts, Tag
 from services.ingest.dialects.sam.roles import Sender
-from shared.postgres import audiences, bodies, uploads
-from shared.postgres.pool import Connection, Pool, tenant_transaction, transaction, transient_when_away
+from shared.postgres import audiences
+from shared.postgres.pool import Connection, Pool, tenant_transaction, transient_when_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +108,6 @@ class SamStore:
     async def _users(self, connection: Connection, tenant: str, values: Sequence[str]) -> dict[str, list[str]]:
         rows = await connection.fetch(self._USERS, tenant, list(dict.fromkeys(values)))
         return {value: _best([row for row in rows if row["value"] == value]) for value in values}
-
-    async def keep_body(self, tenant: str, content: bytes, days: int) -> str:
-        """Keep a large body for so many days; its reference."""
-        async with transaction(self._pool) as connection:
-            return (await bodies.keep(connection, tenant, content, days)).hex()
-
-    _KEEP_ON = """
-    UPDATE bodies SET keep_until = greatest(keep_until, $3::timestamptz + make_interval(days => $4))
-    WHERE tenant = $1 AND hash = $2 RETURNING tenant
-    """
-
-    async def keep_on(self, tenant: str, reference: str, due_at: datetime) -> bool:
-        """Keep a body that is there as long after the day it is due as an upload; False when there is none."""
-        async with transaction(self._pool) as connection:
-            kept = await connection.fetchval(self._KEEP_ON, tenant, bytes.fromhex(reference), due_at, uploads.KEPT_DAYS)
-        return kept is not None
 
 
 def _best(rows: Sequence[asyncpg.Record]) -> list[str]:

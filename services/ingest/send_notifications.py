@@ -1,45 +1,46 @@
 """sendNotification from a body to a request that may enter: gather what the directory says, decide; for both doors."""
 
-import asyncio
-from collections.abc import Awaitable
+import dataclasses
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
 
 from services.ingest.acceptance import Valid
 from services.ingest.dialects.sam import meaning, roles, rules
 from services.ingest.dialects.sam.body import SendNotification
-from services.ingest.dialects.sam.faults import Fault, invalid
+from services.ingest.dialects.sam.faults import Fault
 from services.ingest.dialects.sam.meaning import Facts
 from services.ingest.dialects.sam.roles import Sender
+from services.ingest.mails import MailAsked, Mails
+from services.ingest.patience import in_time
 from services.ingest.sam_store import SamStore
+from services.ingest.store_mails import MailStore
 from shared import plugins
 from shared.clock import Clock
-from shared.contract.outcomes import Reason
-from shared.errors import TransientError
-
-_ANSWER_SECONDS = 3.0
-"""Longest wait for the directory; beyond it the caller is told to come again."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A sendNotification that may enter, and to how many it goes as far as the door knows (version 2's answer)."""
+    """A sendNotification that may enter; `count` is to how many it goes, which only version 2 is answered."""
 
     valid: Valid
-    count: int
+    count: int | None
 
 
 class SendNotifications:
-    """Holds a body against the directory."""
+    """Holds a body against the directory and the templates; keeps its emailBody where it may enter."""
 
-    def __init__(self, store: SamStore, clock: Clock) -> None:
+    def __init__(self, store: SamStore, bodies: MailStore, clock: Clock) -> None:
         self._store = store
+        self._bodies = bodies
+        self._mails = Mails(bodies)
         self._clock = clock
 
-    async def meant(self, tenant: str, sent: SendNotification, sender: Sender | None) -> Meant | list[Fault]:
+    async def meant(
+        self, tenant: str, sent: SendNotification, sender: Sender | None, body_ref: str | None = None
+    ) -> Meant | list[Fault]:
         """What a body that keeps to every rule means; `sender` is None where the door itself is trusted.
+
+        `body_ref` names an emailBody that was uploaded before.
 
         Raises:
             TransientError: the directory cannot be asked; nothing was done.
@@ -47,23 +48,25 @@ class SendNotifications:
         now = self._clock.now()
         due_at = rules.due_at(sent, now)
         jobs = plugins.names(plugins.Kind.JOB)
-        faults = [*_not_built(sent), *rules.job_faults(sent, jobs), *([due_at] if isinstance(due_at, Fault) else [])]
+        faults = [*rules.job_faults(sent, jobs), *([due_at] if isinstance(due_at, Fault) else [])]
         if faults or isinstance(due_at, Fault):
             return faults
         facts = await in_time(self._store.facts(tenant, sent))
+        if sent.email_template is not None:
+            given = meaning.given(sent, body_ref)
+            [lacking] = await self._mails.lacking([MailAsked(tenant, sent.email_template, given, body_ref, due_at)])
+            facts = dataclasses.replace(facts, mail_lacks=lacking)
         faults = [*_foreign(sender, facts), *meaning.faults(sent, facts)]
         if faults:
             return faults
-        return Meant(meaning.valid(sent, facts, now, due_at), meaning.count(sent, facts))
+        if sent.email_body is not None:
+            body_ref = await self._bodies.keep_body(tenant, sent.email_body.encode(), _days(now, due_at))
+        meant = meaning.valid(sent, facts, meaning.When(now, due_at), body_ref)
+        return Meant(meant, None if sent.version >= meaning.SCHEDULES_SINCE else meaning.count(sent, facts))
 
 
-async def in_time(asked: Awaitable[T]) -> T:
-    """An answer of PostgreSQL; raises TransientError when it is not there soon."""
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await asked
-    except TimeoutError as error:
-        raise TransientError("the directory did not answer in time", Reason.POSTGRES_UNAVAILABLE, 2.0) from error
+def _days(now: datetime, due_at: datetime | None) -> int:
+    return 0 if due_at is None else (due_at - now).days + 1
 
 
 def _foreign(sender: Sender | None, facts: Facts) -> list[Fault]:
@@ -71,9 +74,3 @@ def _foreign(sender: Sender | None, facts: Facts) -> list[Fault]:
         return []
     fault = roles.may_send_to(sender, facts.company)
     return [] if fault is None else [fault]
-
-
-def _not_built(sent: SendNotification) -> list[Fault]:
-    if sent.email_template is None:
-        return []
-    return [invalid("emailTemplate", "is not supported by this release; leave the email fields out")]

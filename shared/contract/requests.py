@@ -27,6 +27,7 @@ from pydantic_core import core_schema
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
 from shared.contract.outcomes import Channel
+from shared.contract.template_params import NAME
 
 MAX_RECIPIENTS = 10_000
 MAX_ITEMS = 100
@@ -155,6 +156,30 @@ class ScheduleRequest(RequestModel):
     job: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] | None = None
 
 
+ParamName = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
+ParamValue = Annotated[str, StringConstraints(max_length=2_000), STORABLE]
+
+
+class Mail(RequestModel):
+    """The mail that a template makes of a notification: sent at once, to every recipient who has an address."""
+
+    template: Annotated[
+        str, StringConstraints(pattern=f"^{NAME.pattern}$"), Field(description="The name of a template.")
+    ]
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=256), ONE_LINE]
+    params: Annotated[
+        dict[ParamName, ParamValue], Field(description="What the template shows, by name, besides what is personal.")
+    ] = Field(default_factory=dict)
+    body_ref: (
+        Annotated[
+            str,
+            StringConstraints(pattern="^[0-9a-f]{64}$"),
+            Field(description="The id of a body of `POST /v1/bodies`, which is the param emailBody."),
+        ]
+        | None
+    ) = None
+
+
 class NotificationRequest(RequestModel):
     """One request for one notification, in the native shape."""
 
@@ -181,6 +206,7 @@ class NotificationRequest(RequestModel):
     idempotency_key: Id | None = None
     schedule: ScheduleRequest | None = None
     expires_at: Time | None = None
+    mail: Mail | None = None
     completion_email: Annotated[
         bool, Field(description="Mail the tenant's admins the counts and failures once the last delivery has ended.")
     ] = False

@@ -40,7 +40,7 @@ async def sink(relay: Relay, tmp_path: Path) -> AsyncIterator[MailSink]:
     )
     (tmp_path / "acme.s1.pem").write_bytes(pem)
     settings = claims.settings(smtp_port=relay.port, dkim_keys_folder=str(tmp_path), send_timeout_seconds=5)
-    async with mail.open_sink(settings, SystemClock()) as opened:
+    async with mail.open_sink(settings, claims.StoredMails(), SystemClock()) as opened:
         yield opened
 
 

@@ -1,6 +1,7 @@
 """sendNotification from a caller's program to webhook and inbox, through every real part."""
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
@@ -31,7 +33,8 @@ class Caller:
 
     async def send(self, body: dict[str, Any]) -> Any:
         url = self.system.endpoints["ingest"] + "/rest/notification/send"
-        async with self.system.http.post(url, json=body, headers=self.headers) as response:
+        data = io.BytesIO(json.dumps(body).encode())
+        async with self.system.http.post(url, data=data, headers=self.headers) as response:
             assert response.status == 200, await response.text()
             return await response.json()
 
@@ -172,3 +175,81 @@ async def test_a_touched_asset_is_told_on_its_topic(caller: Caller) -> None:
     finally:
         await reader.stop()
     assert (told["table"], told["entity"], told["notification_id"]) == ("brochure", "4", sent)
+
+
+TEMPLATE = (
+    '<p>Dear {{ userFirstName }} {{ userLastName }}</p>{{ emailBody|html }}<a href="{{ desktopURL }}">desk</a>'
+    '<a href="{{ interactURL }}">app</a><a href="{{ unsubcribeURL }}">leave</a>'
+)
+MAIL = {
+    "version": 4, "type": "GT", "key": "3", "values": ["23"], "message": "See your mail", "brochureId": 4,
+    "campaignTagId": 12, "emailTemplate": "news.html",
+    "emailParams": [
+        {"key": "userFirstName", "value": "ignored"}, {"key": "userLastName", "value": "of the team"},
+        {"key": "emailBody", "value": "ignored"},
+    ],
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def template(caller: Caller) -> None:
+    system = caller.system
+    for number, name in enumerate(("Ada", "Grace")):
+        fields = {"email": f"user-{number}@example.test", "first_name": name}
+        await system.console("PUT", f"/v1/users/user-{number}", fields)
+    await system.console("PUT", "/v1/users/boss", {"email": "boss@example.test", "roles": ["COMPANY_ADMIN"]})
+    await system.console("PUT", "/v1/properties/mail.desktop_url", {"value": "https://desk.example/home"})
+    await system.console("PUT", "/v1/properties/mail.interact_url", {"value": "interact://home"})
+    await system.console("PUT", "/v1/templates/news.html", {"html": TEMPLATE})
+
+
+@pytest.mark.usefixtures("template")
+async def test_a_template_makes_a_mail_for_each_with_links_of_their_own_and_the_admins_are_told(
+    caller: Caller,
+) -> None:
+    body = '<p>Read <a href="https://news.example/a">this</a></p><script>x</script>'
+    sent = await caller.notification_of(await caller.send({**MAIL, "emailSubject": "News of May", "emailBody": body}))
+    deliveries = await outside.ended(caller.system, sent, 4)
+    assert {(one["recipient"], one["state"]) for one in deliveries if one["channel"] == "email"} == {
+        ("user-0", "sent"), ("user-1", "sent")
+    }  # fmt: skip
+    left = set()
+    for user, name in (("user-0", "Ada"), ("user-1", "Grace")):
+        [mail] = await outside.mails(caller.system, f"{user}@example.test", f"Dear {name} of the team")
+        assert mail["subject"] == "News of May"
+        for link in ("https://news.example/a", "https://desk.example/home", "interact://home"):
+            assert f'href="{link}?campaignTagId=12"' in mail["html"]
+        assert "<script" not in mail["html"]
+        [leave] = re.findall(r'href="([^"]+)">leave', mail["html"])
+        left.add(leave)
+    assert len(left) == 2, "each unsubscribes for themselves alone"
+
+    async def told() -> list[dict[str, Any]]:
+        return await outside.mails(caller.system, "boss@example.test", "News of May")
+
+    [report] = await waiting.until(told, 30, "the report to the admins")
+    assert "- email: 2 sent" in report["text"]
+
+    async with caller.system.http.post(leave, data={"List-Unsubscribe": "One-Click"}) as response:
+        assert response.status == 200, await response.text()
+    again = await caller.notification_of(await caller.send({**MAIL, "emailSubject": "News of June", "emailBody": "x"}))
+    deliveries = await outside.ended(caller.system, again, 4)
+    assert {(one["recipient"], one["state"]) for one in deliveries if one["channel"] == "email"} == {
+        ("user-0", "sent"), ("user-1", "skipped")
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("template")
+async def test_a_body_of_ten_million_characters_goes_out_as_one_mail_and_one_more_is_refused(caller: Caller) -> None:
+    large = "<p>" + "x" * (10_000_000 - 7) + "</p>"
+    body = {**MAIL, "type": "UN", "values": ["aaron"], "emailSubject": "All of it"}
+    sent = await caller.notification_of(await caller.send({**body, "emailBody": large}))
+    [mail] = [one for one in await outside.ended(caller.system, sent, 2) if one["channel"] == "email"]
+    assert (mail["state"], mail["attempts"][0]["outcome"]) == ("sent", "delivered")
+    [received] = [one for one in await outside.mails(caller.system, AARON, "") if one["subject"] == "All of it"]
+    assert large in received["html"]
+    url = caller.system.endpoints["ingest"] + "/rest/notification/send"
+    data = io.BytesIO(json.dumps({**body, "emailBody": large + "x"}).encode())
+    async with caller.system.http.post(url, data=data, headers=caller.headers) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["errors"][0]["field"] == "emailBody"

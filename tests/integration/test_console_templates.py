@@ -1,5 +1,6 @@
 """Templates over the console: versions, what they need, previews, and what they are refused for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -54,12 +55,17 @@ async def test_the_shipped_template_can_be_overridden_and_comes_back(console: Co
     assert (await console.ask("GET", path)).json == shipped
 
 
+async def required(console: Console) -> Sequence[str] | None:
+    key = (console.tenant, "order.html")
+    return (await templates.required(console.owner, [key])).get(key)
+
+
 async def test_what_is_deleted_takes_no_new_mail_but_still_serves_what_was_accepted(console: Console) -> None:
     await put(console, "<p>{{ order }}</p>")
     assert (await console.ask("DELETE", ORDER)).status == 204
     assert (await console.ask("DELETE", ORDER)).status == 404
     assert (await console.ask("GET", ORDER)).status == 404
-    assert await templates.required(console.owner, console.tenant, "order.html") is None
+    assert await required(console) is None
     assert await templates.html(console.owner, console.tenant, "order.html", ["order"]) == "<p>{{ order }}</p>"
     assert (await put(console, "<p>{{ order }}</p>"))["version"] == 2
 
@@ -67,7 +73,7 @@ async def test_what_is_deleted_takes_no_new_mail_but_still_serves_what_was_accep
 async def test_what_was_accepted_is_sent_with_the_newest_version_its_params_suffice_for(console: Console) -> None:
     for html in ("1 {{ a }}", "2 {{ a }}{{ userFirstName }}", "3 {{ a }}{{ b }}"):
         await put(console, html)
-    assert await templates.required(console.owner, console.tenant, "order.html") == ["a", "b"]
+    assert await required(console) == ["a", "b"]
     assert await templates.html(console.owner, console.tenant, "order.html", ["a", "b", "c"]) == "3 {{ a }}{{ b }}"
     assert await templates.html(console.owner, console.tenant, "order.html", ["a"]) == "2 {{ a }}{{ userFirstName }}"
     assert await templates.html(console.owner, console.tenant, "order.html", []) is None

@@ -21,14 +21,18 @@ async def test_while_the_directory_is_away_it_says_so_and_nothing_is_done(
             await sam.seed(ingest.owner)
             caller = await sam.caller(ingest, "root", "SUPER_USER")
             assert (await caller.send(sent(version=2))).json == 4
+            assert (await ingest.post(door.body()))[0] == 202
             ends = await ingest.ends()
             between.cut()
             for body in (sent(version=2), sent(), sent(**SCHEDULE), sent("UN", values=["aaron"])):
                 answer = await caller.send(body)
                 assert (answer.status, answer.json["exception"]) == (503, "WSCacheServiceException")
                 assert int(answer.headers["Retry-After"]) >= 1
+            status, _ = await ingest.post(door.body(mail={"template": "t", "subject": "s"}))
+            assert status == 503, "nobody can say whether there is such a template"
             assert await ingest.ends() == ends
             assert await ingest.owner.fetchval("SELECT count(*) FROM identities") == 0
+            assert (await ingest.post(door.body()))[0] == 202, "without mail and key the record is not asked"
             between.mend()
 
             async def sends_again() -> bool:

@@ -7,11 +7,12 @@ import pytest
 
 from services.ingest.dialects.sam import meaning, roles
 from services.ingest.dialects.sam.body import SendNotification
-from services.ingest.dialects.sam.meaning import Facts
+from services.ingest.dialects.sam.meaning import Facts, When
 from services.ingest.dialects.sam.roles import Sender
 from tests.unit.test_sam_body import SCHEDULE, read, sent
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+AT_ONCE = When(NOW, None)
 
 
 def body(*kind: Any, **fields: Any) -> SendNotification:
@@ -32,25 +33,25 @@ def body(*kind: Any, **fields: Any) -> SendNotification:
     ],
 )
 def test_its_name_is_the_first_line_that_says_something(message: str, name: str) -> None:
-    assert meaning.valid(body(message=message), Facts("3"), NOW, None).request.name == name
+    assert meaning.valid(body(message=message), Facts("3"), AT_ONCE, None).request.name == name
 
 
 def test_with_an_email_its_name_is_the_subject_and_mail_is_asked_for() -> None:
-    request = meaning.valid(body(emailTemplate="T", emailSubject="Subject"), Facts("3"), NOW, None).request
+    request = meaning.valid(body(emailTemplate="T", emailSubject="Subject"), Facts("3"), AT_ONCE, None).request
     assert (request.name, [*request.channels]) == ("Subject", ["inbox", "push", "email"])
 
 
 def test_a_schedule_keeps_its_words_and_one_for_now_is_said_in_utc() -> None:
     due = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
-    later = meaning.valid(body(**SCHEDULE, scheduleJobName="nightly"), Facts("3"), NOW, due)
+    later = meaning.valid(body(**SCHEDULE, scheduleJobName="nightly"), Facts("3"), When(NOW, due), None)
     assert later.due_at == due
     assert later.request.schedule is not None
     assert (later.request.schedule.timezone, later.request.schedule.job) == ("Australia/Sydney", "nightly")
-    now = meaning.valid(body(version=3), Facts("3"), NOW, None)
+    now = meaning.valid(body(version=3), Facts("3"), AT_ONCE, None)
     assert now.due_at == NOW
     assert now.request.schedule is not None
     assert (now.request.schedule.timezone, now.request.schedule.local.hour) == ("UTC", 20)
-    assert meaning.valid(body(version=2), Facts("3"), NOW, None).due_at is None
+    assert meaning.valid(body(version=2), Facts("3"), AT_ONCE, None).due_at is None
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ WHERE tenant = $1 AND notification ->> 'owner' = left('sendNotification:' || $2:
 """
 _EMPTIED: dict[str, Any] = {
     "name": persons.ERASED, "description": persons.ERASED, "items": [], "touches": [], "options": {},
-    "action_url": None,
+    "action_url": None, "mail": None,
 }  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from services.ingest.dialects.sam.roles import KEY_HEADER, TOKEN_HEADER, Sender
 from services.ingest.doors.http_entry import HttpEntry
+from services.ingest.patience import in_time
 from services.ingest.sam_store import Presented, SamStore
-from services.ingest.send_notifications import Meant, SendNotifications, in_time
+from services.ingest.send_notifications import Meant, SendNotifications
 from shared import access, sam_access
 from shared.clock import Clock
 from shared.contract import ids
@@ -131,17 +132,20 @@ class SamDoor:
 
     async def _sent(self, request: Request) -> Response:
         sender = await self._senders.of(request)
+        meant = await self._meant(request, sender)  # and a large emailBody is out of memory
+        return await self._answered(meant, sender)
+
+    async def _meant(self, request: Request, sender: Sender) -> Meant:
         async with self._large.body_of(request, reading.MAX_BYTES) as raw:
             sent = self._held_to(sender, await _read(raw))
-            meant = self._held_to(sender, await self._notifications.meant(sender.tenant, sent, sender))
-        return await self._answered(sent, meant, sender)
+            return self._held_to(sender, await self._notifications.meant(sender.tenant, sent, sender))
 
-    async def _answered(self, sent: SendNotification, meant: Meant, sender: Sender) -> Response:
+    async def _answered(self, meant: Meant, sender: Sender) -> Response:
         caller = Caller(sender.tenant, f"{meaning.SOURCE}:{sender.user}"[:255], Door.HTTP)
         outcome = await self._entry.decided(admission.entrant(meant.valid, caller, ids.fresh))
         if isinstance(outcome, Refused):
             raise RefusedError([invalid("", error.detail) for error in outcome.errors])
-        return Response(orjson.dumps(_answer(sent, meant, outcome)), HTTPStatus.OK, media_type="application/json")
+        return Response(orjson.dumps(_answer(meant, outcome)), HTTPStatus.OK, media_type="application/json")
 
     def _held_to(self, sender: Sender, found: T | list[Fault]) -> T:
         """What is not at fault; faults are counted, logged and raised as RefusedError."""
@@ -162,9 +166,9 @@ async def _read(raw: bytearray) -> SendNotification | list[Fault]:
     return await asyncio.to_thread(reading.read, content)
 
 
-def _answer(sent: SendNotification, meant: Meant, outcome: Admitted) -> int | dict[str, int | None]:
+def _answer(meant: Meant, outcome: Admitted) -> int | dict[str, int | None]:
     """A bare number in version 2, from version 3 on the schedule's id."""
-    if sent.version < meaning.SCHEDULES_SINCE:
+    if meant.count is not None:
         return meant.count
     return {"notificationScheduleId": outcome.identity.schedule_id}
 

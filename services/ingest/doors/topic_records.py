@@ -20,7 +20,7 @@ from shared.postgres import bodies
 
 _ATTRIBUTE_PREFIX = "ce_"
 _KEY_HEADER = "idempotency-key"
-_MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect"})
+_MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect", "email-body"})
 _MOST_METADATA_BYTES = 65_536
 """More of a key and headers than this is not repeated in the answer: it has to fit beside the original."""
 

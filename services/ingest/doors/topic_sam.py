@@ -5,18 +5,23 @@ first (`POST /v1/bodies`), and the header `email-body` names it.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from services.ingest import documents
 from services.ingest.acceptance import Refused, Valid
 from services.ingest.dialects.sam import faults, meaning, reading
+from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
 from services.ingest.doors.topic_records import Arrived
 from services.ingest.send_notifications import SendNotifications
+from shared.contract import template_params
 from shared.contract.outcomes import Reason
 
 NAME = "sam"
 KEY_HEADER = "idempotency-key"
+BODY_HEADER = "email-body"
+_REFERENCE = re.compile(r"[0-9a-f]{64}")
 
 
 class SamRecords:
@@ -35,7 +40,10 @@ class SamRecords:
         sent = reading.read(raw)
         if isinstance(sent, list):
             return _refused(sent)
-        meant = await self._notifications.meant(tenant, sent, None)
+        body_ref = headers.get(BODY_HEADER)
+        if body_ref is not None and (faults := list(_reference_faults(sent, body_ref))):
+            return _refused(faults)
+        meant = await self._notifications.meant(tenant, sent, None, body_ref)
         if isinstance(meant, list):
             return _refused(meant)
         key = headers.get(KEY_HEADER)
@@ -43,11 +51,24 @@ class SamRecords:
             return meant.valid
         if not key.isprintable() or not 1 <= len(key) <= _LONGEST_KEY:
             return _refused([invalid(KEY_HEADER, f"must be one line of 1 to {_LONGEST_KEY} characters")])
-        payload_hash = documents.canonical_hash(documents.parsed(raw))
+        document = documents.parsed(raw)
+        payload_hash = documents.canonical_hash([document, body_ref] if body_ref else document)
         return dataclasses.replace(meant.valid, key=(meaning.SOURCE, key), payload_hash=payload_hash)
 
 
 _LONGEST_KEY = 255
+
+
+def _reference_faults(sent: SendNotification, body_ref: str) -> Iterator[Fault]:
+    """What is wrong with a body that was uploaded before, by what is said beside it."""
+    if not _REFERENCE.fullmatch(body_ref):
+        yield invalid(BODY_HEADER, "must be an id that POST /v1/bodies answered: 64 hexadecimal digits")
+    if sent.email_body is not None:
+        yield invalid(BODY_HEADER, "names an emailBody, and the body has one; send one of them")
+    if sent.email_template is None:
+        yield invalid(BODY_HEADER, "is only used with emailTemplate; give that too, or leave this out")
+    elif all(param.key != template_params.BODY for param in sent.email_params or ()):
+        yield invalid("emailParams", "needs the key emailBody, with any value, for the header email-body to be used")
 
 
 def _refused(found: list[Fault]) -> Refused:

@@ -9,13 +9,14 @@ from services.ingest.acceptance import Valid
 from services.ingest.dialects.sam import rules
 from services.ingest.dialects.sam.body import Kind, SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
+from services.ingest.mails import NOTHING, Lacking
 from shared import links
-from shared.contract import user_status
+from shared.contract import template_params, user_status
 from shared.contract.directory import GroupKind
 from shared.contract.importance import Importance
 from shared.contract.messages import Audience, RelatedItem
 from shared.contract.outcomes import Channel
-from shared.contract.requests import Item, NotificationRequest, ScheduleRequest
+from shared.contract.requests import Item, Mail, NotificationRequest, ScheduleRequest
 
 SOURCE = "sendNotification"
 SCHEDULES_SINCE = 3
@@ -61,6 +62,7 @@ class Facts:
         users: for each value of a UN notification the ids of the users it may mean.
         count: how many users the audience reaches now.
         tag: the campaign tag; None where none was named, or there is none.
+        mail_lacks: what the mail cannot be made for.
     """
 
     company: str | None
@@ -68,6 +70,15 @@ class Facts:
     users: Mapping[str, Sequence[str]] | None = None
     count: int = 0
     tag: Tag | None = None
+    mail_lacks: Lacking = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The time it came (aware), and the time it is for, as `rules.due_at` says."""
+
+    now: datetime
+    due_at: datetime | None
 
 
 def kinds_of(sent: SendNotification) -> tuple[GroupKind, GroupKind]:
@@ -88,11 +99,19 @@ def audience_of(sent: SendNotification) -> Audience | None:
 
 def faults(sent: SendNotification, facts: Facts) -> list[Fault]:
     """What cannot be because of what the directory says."""
-    return [*_group_faults(sent, facts), *_user_faults(facts.users or {}), *_tag_faults(sent, facts)]
+    return [
+        *_group_faults(sent, facts), *_user_faults(facts.users or {}), *_tag_faults(sent, facts),
+        *_mail_faults(facts.mail_lacks),
+    ]  # fmt: skip
 
 
-def valid(sent: SendNotification, facts: Facts, now: datetime, due_at: datetime | None) -> Valid:
-    """What it asks for, at `now` (aware); `due_at` as `rules.due_at` says. Needs facts without `faults`."""
+def given(sent: SendNotification, body_ref: str | None) -> set[str]:
+    """The names of all that the template is filled with besides what is personal."""
+    return template_params.given((param.key for param in sent.email_params or ()), body_ref)
+
+
+def valid(sent: SendNotification, facts: Facts, when: When, body_ref: str | None) -> Valid:
+    """What it asks for; `body_ref` names its emailBody, where it has one. Needs facts without `faults`."""
     by_schedule = sent.version >= SCHEDULES_SINCE
     request = NotificationRequest(
         source=SOURCE,
@@ -101,10 +120,11 @@ def valid(sent: SendNotification, facts: Facts, now: datetime, due_at: datetime 
         recipients=tuple(dict.fromkeys(ids[0] for ids in (facts.users or {}).values())),
         importance=Importance.INFO,
         asset=None if sent.brochure_id is None else str(sent.brochure_id),
-        options=_options(sent, facts),
+        options=_options(sent),
         items=_items(sent, facts),
         channels=_channels(sent),
-        schedule=_schedule(sent, now) if by_schedule else None,
+        schedule=_schedule(sent, when.now) if by_schedule else None,
+        mail=_mail(sent, body_ref),
         completion_email=True,
     )
     query = _query(facts.tag)
@@ -116,8 +136,8 @@ def valid(sent: SendNotification, facts: Facts, now: datetime, due_at: datetime 
             "action_url": None if url is None else links.tagged(url, query),
         }
     )
-    due_at = (due_at or now) if by_schedule else None
-    return Valid(request, None, None, due_at, (), audience=audience_of(sent), touches=_touched(sent))
+    due_at = (when.due_at or when.now) if by_schedule else None
+    return Valid(request, None, None, due_at, (), audience=audience_of(sent), touches=_touched(sent), link_query=query)
 
 
 def count(sent: SendNotification, facts: Facts) -> int:
@@ -149,6 +169,15 @@ def _tag_faults(sent: SendNotification, facts: Facts) -> Iterator[Fault]:
         yield invalid("campaignTagId", f"there is no tag {sent.campaign_tag_id}; make it with PUT /v1/tags/{{id}}")
 
 
+def _mail_faults(lacking: Lacking) -> Iterator[Fault]:
+    if lacking.template:
+        yield invalid("emailTemplate", "there is no such template; make it with PUT /v1/templates/{name}")
+    if lacking.params:
+        yield invalid("emailParams", f"the template needs the params {_listed(lacking.params)}; give them too")
+    if lacking.body:
+        yield invalid("email-body", "there is no such body; upload it with POST /v1/bodies")
+
+
 _MOST_LISTED = 20
 
 
@@ -172,15 +201,22 @@ def _channels(sent: SendNotification) -> tuple[Channel, ...]:
     return asked if sent.email_template is None else (*asked, Channel.EMAIL)
 
 
-def _options(sent: SendNotification, facts: Facts) -> dict[str, Any]:
+def _mail(sent: SendNotification, body_ref: str | None) -> Mail | None:
+    """The mail, without the values of params that something else takes the place of."""
+    if sent.email_template is None or sent.email_subject is None:
+        return None
+    filled = template_params.PERSONAL | ({template_params.BODY} if body_ref else set())
+    params = {param.key: param.value for param in sent.email_params or () if param.key not in filled}
+    return Mail(template=sent.email_template, subject=sent.email_subject, params=params, body_ref=body_ref)
+
+
+def _options(sent: SendNotification) -> dict[str, Any]:
     """What others of Tocsin's services read; nothing where nothing was said."""
     found: dict[str, Any] = {}
     if sent.user_notification_type_id is not None:
         found["type"] = str(sent.user_notification_type_id)
     if sent.user_notification_type_status_id is not None:
         found["status"] = user_status.BY_NUMBER[sent.user_notification_type_status_id].value
-    if facts.tag is not None:
-        found["link_query"] = _query(facts.tag)
     return found
 
 
