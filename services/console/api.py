@@ -16,6 +16,7 @@ from services.console.routes.jobs import Jobs
 from services.console.routes.keys import Keys
 from services.console.routes.mail import MAX_REPORT_BYTES, REPORTS_PATH, Mail
 from services.console.routes.persons import Persons
+from services.console.routes.preferences import Preferences
 from services.console.routes.properties import Properties
 from services.console.routes.sam import Sam
 from services.console.routes.schedules import Schedules
@@ -64,6 +65,7 @@ def build(parts: Parts) -> FastAPI:
         Sam(parts.pool, parts.secret),
         Mail(parts.pool),
         Suppressions(parts.pool),
+        Preferences(parts.pool),
         Schedules(parts.pool),
         Tags(parts.pool),
         Jobs(),

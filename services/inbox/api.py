@@ -6,17 +6,18 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, FastAPI, Query, Response
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from services.inbox import items, store
 from services.inbox.actions import Actions, Confirmation, Redirect
 from services.inbox.items import Item
 from services.inbox.metrics import Metrics
+from services.inbox.own_preferences import OwnPreferences
 from services.inbox.store import Asked, Count
 from services.inbox.tokens import Recipient, Tokens
 from services.inbox.unsubscribing import Unsubscribing
+from services.inbox.who import Who
 from shared.contract.importance import Importance
 from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BODY_BYTES, Id, RequestModel, Whole, example
@@ -28,7 +29,6 @@ from shared.runtime.problems import ProblemError
 from shared.unsubscribe import UnsubscribeLinks
 
 _LAST = TypeAdapter(tuple[Importance, AwareDatetime, UUID])
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="recipientToken")
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "Not allowed, or done already: by whom and when."}}
 _REDIRECT: dict[int | str, dict[str, Any]] = {303: {"description": "To the action URL, which completes the item."}}
@@ -73,24 +73,6 @@ class Parts:
     links: UnsubscribeLinks
     metrics: Metrics
     limits: Limits
-
-
-async def _recipient(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> Recipient:
-    tokens: Tokens = request.app.state.tokens
-    recipient = tokens.read(credentials.credentials) if credentials is not None else None
-    if recipient is None:
-        raise ProblemError(
-            HTTPStatus.UNAUTHORIZED,
-            "send a recipient's token that has not ended as `Authorization: Bearer …`; "
-            "the tenant's server gets one from POST /v1/inbox/tokens",
-        )
-    return recipient
-
-
-Who = Annotated[Recipient, Depends(_recipient)]
-"""The recipient of the token behind a request."""
 
 
 class Inbox:
@@ -165,6 +147,7 @@ def build(parts: Parts) -> FastAPI:
     problems.install(api)
     authority.install(api, parts.find_key)
     api.state.tokens = parts.tokens
+    api.include_router(OwnPreferences(parts.pool).routes())
     api.include_router(Inbox(parts).routes())
     api.include_router(Unsubscribing(parts.pool, parts.links, parts.metrics).routes())
     api_document.install(api)

@@ -9,10 +9,11 @@ from uuid import UUID
 from shared.client import answers
 from shared.client.mail import MailCalls
 from shared.client.persons import PersonCalls
+from shared.client.preferences import PreferenceCalls
 from shared.client.transport import Call
 
 
-class Console(PersonCalls, MailCalls):
+class Console(PersonCalls, PreferenceCalls, MailCalls):
     """The console's API: `async with Console(url, admin_key) as console`.
 
     Every method raises RefusedError when the console says no and UnavailableError when it did not answer in time.
