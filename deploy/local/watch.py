@@ -33,13 +33,14 @@ def has_stopped_turning(misses: int, *, answered: bool, seconds: float) -> bool:
 
 
 class Watch:
-    """Watches one part until cancelled. `launched` is told of every new process."""
+    """Watches one part, which has answered once, until cancelled. `launched` is told of every new process."""
 
     def __init__(self, part: Part, screen: Screen, launched: Callable[[Part], None]) -> None:
         self._part = part
         self._screen = screen
         self._launched = launched
         self._deaths = 0
+        self._answered = True
         self._since = time.monotonic()
 
     async def run(self) -> None:
@@ -53,7 +54,7 @@ class Watch:
 
     async def _trouble(self) -> str:
         """Return when the part died or has not answered several times in a row, and say which."""
-        misses, answered, probed_at = 0, False, time.monotonic()
+        misses, probed_at = 0, time.monotonic()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._part.returncode is not None:
@@ -61,9 +62,9 @@ class Watch:
             if time.monotonic() - probed_at < PROBE_EVERY_SECONDS:
                 continue
             misses = await self._probe(misses)
-            answered = answered or misses == 0
+            self._answered = self._answered or misses == 0
             probed_at = time.monotonic()
-            if has_stopped_turning(misses, answered=answered, seconds=probed_at - self._since):
+            if has_stopped_turning(misses, answered=self._answered, seconds=probed_at - self._since):
                 return f"did not answer /livez {misses} times in a row"
 
     async def _probe(self, misses: int) -> int:
@@ -85,6 +86,6 @@ class Watch:
         except errors.LocalStackError as error:
             self._screen.tell(f"{self._part.name}: {error}")
             return  # it has no process: the next look finds it dead, and waits longer
-        self._since = time.monotonic()
+        self._since, self._answered = time.monotonic(), False
         self._launched(self._part)
         self._screen.tell(f"{self._part.name} started again as process {self._part.pid}")
