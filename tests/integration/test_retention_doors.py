@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.postgres.pool import Pool
 from shared.runtime.settings import KafkaSettings
-from tests.support import databases, door, mailing, service, waiting
+from tests.support import databases, door, mailing, service, unsubscribing, waiting
 
 WITHIN_SECONDS = 60
 _THIRTY_DAYS = """
@@ -32,6 +32,7 @@ async def test_records_go_by_importance_and_their_duplicates_are_refused_longer(
         "topic_prefix": kafka_settings.topic_prefix,
         "retention_poll_seconds": "0.2",
         "leader_poll_seconds": "0.2",
+        **unsubscribing.SETTINGS,
     }
     week, month = door.body(), door.body(importance="danger")
     async with contextlib.AsyncExitStack() as stack:

@@ -5,7 +5,7 @@ import asyncpg
 
 from shared.contract.topics import TOPICS
 from shared.runtime.settings import KafkaSettings
-from tests.support import databases
+from tests.support import databases, waiting
 
 
 async def test_each_test_gets_a_migrated_database_of_its_own(
@@ -30,6 +30,12 @@ async def test_each_service_connects_as_a_role_that_owns_nothing(database: datab
 async def test_each_test_gets_the_topics_of_the_contract_below_its_prefix(kafka_settings: KafkaSettings) -> None:
     consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=kafka_settings.kafka_bootstrap)
     await consumer.start()
-    present = await consumer.topics()
-    await consumer.stop()
-    assert {kafka_settings.topic(topic.name) for topic in TOPICS} <= present
+
+    async def all_there() -> bool:
+        present: set[str] = await consumer.topics()
+        return {kafka_settings.topic(topic.name) for topic in TOPICS} <= present
+
+    try:  # the broker acknowledges a topic before its metadata names it
+        await waiting.until(all_there, 20, "every topic of the contract below the prefix")
+    finally:
+        await consumer.stop()
