@@ -245,9 +245,12 @@ async def test_a_body_of_ten_million_characters_goes_out_as_one_mail_and_one_mor
     body = {**MAIL, "type": "UN", "values": ["aaron"], "emailSubject": "All of it"}
     sent = await caller.notification_of(await caller.send({**body, "emailBody": large}))
     [mail] = [one for one in await outside.ended(caller.system, sent, 2) if one["channel"] == "email"]
-    assert (mail["state"], mail["attempts"][0]["outcome"]) == ("sent", "delivered")
-    [received] = [one for one in await outside.mails(caller.system, AARON, "") if one["subject"] == "All of it"]
-    assert large in received["html"]
+    assert mail["state"] == "sent"
+    arrived = [one for one in await outside.mails(caller.system, AARON, "") if one["subject"] == "All of it"]
+    # On a busy machine fourteen megabytes can take longer than an attempt may: then one more comes, under the same id.
+    assert len({one["message_id"] for one in arrived}) == 1
+    assert len(arrived) <= len(mail["attempts"])
+    assert large in arrived[-1]["html"]
     url = caller.system.endpoints["ingest"] + "/rest/notification/send"
     data = io.BytesIO(json.dumps({**body, "emailBody": large + "x"}).encode())
     async with caller.system.http.post(url, data=data, headers=caller.headers) as answer:
