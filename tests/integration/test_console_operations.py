@@ -249,6 +249,8 @@ async def things(console: Console, letter: uuid.UUID) -> dict[str, dict[str, Any
     await record_letter(console, original)
     blocked = {"address": "mine@example.test"}
     assert (await console.ask("POST", "/v1/suppressions", json=blocked)).status == 201
+    unwanted = {"recipient": "ada", "channel": "email", "state": "unsubscribed"}
+    assert (await console.ask("PUT", "/v1/preferences", json=unwanted)).status == 200
     in_group = {"kind": "company", "group": "mine", "user": "ada"}
     return {
         "/v1/users": {"user": "ada"},
