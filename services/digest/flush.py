@@ -86,7 +86,7 @@ class Flush:
         failpoint("digest.after_produce")
         if flushed.outbox_row is not None:
             async with postgres.transaction(self.pool) as connection:
-                await store.forget_outbox(connection, flushed.outbox_row)
+                await outbox.forget(connection, [flushed.outbox_row])
 
     def _count(self, flushed: _Flushed, trigger: Trigger) -> None:
         self.metrics.flushed.labels(trigger).inc(len(flushed.closed))

@@ -208,14 +208,6 @@ async def open_windows(connection: Connection, windows: Sequence[Window]) -> Non
     await connection.execute(_OPEN, *_columns(keys, 6))
 
 
-_FORGET_OUTBOX = "DELETE FROM outbox WHERE id = $1"
-
-
-async def forget_outbox(connection: Connection, row: int) -> None:
-    """Delete an outbox row whose records are acknowledged."""
-    await connection.execute(_FORGET_OUTBOX, row)
-
-
 _STILL_OPEN = "SELECT id FROM windows WHERE id = ANY ($1::uuid[])"
 
 

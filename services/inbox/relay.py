@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.inbox import store
 from services.inbox.metrics import Metrics
 from shared.contract.records import Record
 from shared.errors import TocsinError
 from shared.kafka.producer import Producer, open_producer
+from shared.postgres import outbox
 from shared.postgres.pool import Pool, transaction
 from shared.runtime import lifecycle, startup
 from shared.runtime.settings import KafkaSettings
@@ -69,6 +69,6 @@ class Relay:
         try:
             await producer.send_all(told.records)
             async with transaction(self._pool) as connection:
-                await store.forget(connection, [told.outbox_id])
+                await outbox.forget(connection, [told.outbox_id])
         except TocsinError as error:
             _log.warning("change_left_to_the_sweep", reason=error.reason, error=str(error))

@@ -197,14 +197,6 @@ async def tell(connection: Connection, tenant: str, item: StoredItem, moment: Mo
     )
 
 
-_FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
-
-
-async def forget(connection: Connection, outbox_ids: Sequence[int]) -> None:
-    """Delete rows of the outbox whose records were acknowledged."""
-    await connection.execute(_FORGET, outbox_ids)
-
-
 def _item(row: asyncpg.Record) -> StoredItem:
     expires_on: date = row["expires_on"]
     return StoredItem(

@@ -7,7 +7,7 @@ import structlog
 
 from services.scheduler.metrics import Kind, Metrics
 from services.scheduler.settings import Settings
-from services.scheduler.store import outbox
+from services.scheduler.store import outbox as old_rows
 from services.scheduler.store.outbox import OldRow
 from shared.contract import ids
 from shared.contract.outcomes import Reason
@@ -15,7 +15,7 @@ from shared.contract.records import Record
 from shared.errors import PermanentError
 from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
-from shared.postgres import dead_letters
+from shared.postgres import dead_letters, outbox
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection, Pool, transaction
 
@@ -35,12 +35,12 @@ class Drain:
     async def sweep(self) -> bool:
         """One batch of old rows; True when it was full."""
         async with transaction(self._pool) as connection:
-            rows = await outbox.older_than(connection, self._age_seconds, self._batch)
+            rows = await old_rows.older_than(connection, self._age_seconds, self._batch)
             if not rows:
                 return False
             await self._produce(connection, rows)
             failpoint("scheduler.before_delete")
-            await outbox.delete(connection, rows)
+            await outbox.forget(connection, [row.id for row in rows])
         count = sum(len(row.records) for row in rows)
         self._metrics.released.labels(Kind.OUTBOX).inc(count)
         _log.info("outbox_drained", rows=len(rows), count=count)

@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 
 from shared.contract.records import Record
-from shared.postgres.pool import Connection
+from shared.postgres.pool import Connection, Pool
 
 _ADD = "INSERT INTO outbox (created_at, records) VALUES (db_now(), $1) RETURNING id"
+_FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
 
 
 def packed(records: Sequence[Record]) -> bytes:
@@ -41,6 +42,11 @@ async def add(connection: Connection, records: Sequence[Record]) -> int | None:
         return None
     added: int = await connection.fetchval(_ADD, packed(records))
     return added
+
+
+async def forget(connection: Connection | Pool, outbox_ids: Sequence[int]) -> None:
+    """Delete rows whose records Kafka has acknowledged."""
+    await connection.execute(_FORGET, list(outbox_ids))
 
 
 def quoted(text: str) -> str:

@@ -9,13 +9,13 @@ from services.dispatcher import store_directory, store_mails, store_rows, store_
 from services.dispatcher.delivery import claim_store, outcome_store
 from services.dispatcher.fanout import store as fanout_store
 from services.dispatcher.intake import store as intake_store
-from shared.postgres import audiences, burial, templates
+from shared.postgres import audiences, burial, outbox, templates
 from tests.support import intake
 from tests.support.databases import Database
 
 MODULES = (
     store_directory, store_rows, store_stored, fanout_store, intake_store, burial, claim_store, outcome_store,
-    store_mails, audiences, templates,
+    store_mails, audiences, outbox, templates,
 )  # fmt: skip
 
 

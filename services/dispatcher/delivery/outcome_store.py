@@ -93,8 +93,6 @@ WITH reopened AS (
 SELECT count(*) FROM reopened
 """
 
-_FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -165,7 +163,7 @@ class OutcomeStore:
     async def forget(self, outbox_ids: Sequence[int]) -> None:
         """Delete outbox rows whose records Kafka has acknowledged."""
         with postgres.transient_when_away():
-            await self._pool.execute(_FORGET, list(outbox_ids))
+            await outbox.forget(self._pool, outbox_ids)
 
 
 def _columns(outcomes: Sequence[Outcome]) -> list[list[Any]]:

@@ -108,7 +108,7 @@ class Endings:
         await self._producer.send_all(told)
         failpoint("dispatcher.runs.after_produce")
         async with postgres.transaction(self._pool) as connection:
-            await store.forget(connection, outbox_id)
+            await outbox.forget(connection, [outbox_id])
 
 
 def request_record(tenant: str, body: dict[str, object]) -> Record:

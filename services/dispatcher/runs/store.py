@@ -101,11 +101,3 @@ async def tell(connection: Connection, run: Run, event: str, **detail: str | int
     named = {run.kind.value: run.name, "recipient": run.recipient, "attempt": run.attempt, **detail}
     told = {name: value for name, value in named.items() if value is not None}
     await connection.execute(_TELL, run.tenant, run.notification_id, run.expires_on, event, told)
-
-
-_FORGET = "DELETE FROM outbox WHERE id = $1"
-
-
-async def forget(connection: Connection, outbox_id: int) -> None:
-    """Delete an outbox row whose records Kafka has acknowledged."""
-    await connection.execute(_FORGET, outbox_id)

@@ -26,11 +26,3 @@ async def older_than(connection: Connection, age_seconds: float, most: int) -> l
     """Lock up to `most` rows of at least an age."""
     rows = await connection.fetch(_OLD, age_seconds, most)
     return [OldRow(row["id"], outbox.records_of(row["records"])) for row in rows]
-
-
-_DELETE = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
-
-
-async def delete(connection: Connection, rows: Sequence[OldRow]) -> None:
-    """Delete rows whose records were acknowledged."""
-    await connection.execute(_DELETE, [row.id for row in rows])
