@@ -18,7 +18,6 @@ from shared.contract.importance import Lane
 from shared.contract.messages import Audience, NotificationAccepted
 from shared.contract.outcomes import Channel
 from shared.kafka.lag import open_lag_reader
-from shared.postgres import outbox
 from shared.runtime.settings import KafkaSettings
 from tests.support import directory, intake, roles, rows, waiting
 from tests.support.databases import Database
@@ -160,9 +159,8 @@ async def test_an_unknown_and_an_empty_audience_are_told_and_reach_nobody(bench:
         {"kind": "team", "company": "3", "ids": ["other", "nowhere"], "unknown": 2}
     ]
     assert await told(bench, "empty_audience") == [{"kind": "team", "company": "3"}]
-    async with intake.connected(bench.database.owner) as owner:
-        stored = await owner.fetchval("SELECT records FROM outbox")
-    events = [json.loads(record.value or b"") for record in outbox.records_of(stored)]
+    assert await bench.rows("SELECT count(*) FROM outbox") == [(0,)]
+    events = [event for event in await bench.written(topics.EVENTS) if event["type"].endswith(".skipped.v1")]
     assert [(event["type"], event["data"]["reason"]) for event in events] == [
         ("tocsin.notification.skipped.v1", "unknown_audience"),
         ("tocsin.notification.skipped.v1", "empty_audience"),

@@ -1,4 +1,4 @@
-"""What a notification touches is told in the transaction that takes it in (B10)."""
+"""What a notification touches is told at once, and kept for the scheduler should its teller die (B10)."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from shared.contract import topics
 from shared.contract.records import Record
 from shared.postgres import outbox
 from shared.runtime.settings import KafkaSettings
-from tests.support import intake
+from tests.support import intake, roles
 from tests.support.databases import Database
 from tests.support.notifications import accepted
 
@@ -20,7 +20,7 @@ async def kept(bench: intake.Bench) -> list[Record]:
             outbox.records_of(row["records"])]  # fmt: skip
 
 
-async def test_a_touch_is_kept_for_its_topic_once_however_often_the_notification_comes(
+async def test_a_touch_is_told_on_its_topic_once_however_often_the_notification_comes(
     kafka_settings: KafkaSettings, database: Database
 ) -> None:
     await intake.users(database, 1)
@@ -28,13 +28,28 @@ async def test_a_touch_is_kept_for_its_topic_once_however_often_the_notification
         message = accepted("u0", touches=[ASSET], payload_hash="ab" * 32)
         await bench.take_in(message)
         await bench.take_in(message)
-        [record] = await kept(bench)
+        [told] = await bench.written(topics.ENTITIES_TOUCHED)
+        assert await kept(bench) == []
         [(taken_in,)] = await bench.rows("SELECT taken_in_at FROM identities")
-    told: dict[str, Any] = json.loads(record.value or b"")
-    assert (record.topic, json.loads(record.key or b"")) == (topics.ENTITIES_TOUCHED, ["acme", "brochure", "4"])
     assert (told["type"], told["table"], told["entity"]) == ("tocsin.entity.touched.v1", "brochure", "4")
     assert told["notification_id"] == str(message.notification_id)
     assert told["at"] == taken_in.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_touch_whose_teller_was_killed_is_kept_once_for_the_scheduler(
+    kafka_settings: KafkaSettings, database: Database
+) -> None:
+    await intake.users(database, 1)
+    async with intake.opened(kafka_settings, database, group="watching.the.topic") as bench:
+        message = accepted("u0", touches=[ASSET], payload_hash="ab" * 32)
+        await bench.send(message)
+        await roles.killed(bench, "intake.routine", "dispatcher.intake.after_commit")
+        assert await bench.written(topics.ENTITIES_TOUCHED) == []
+        await bench.take_in(message)
+        [record] = await kept(bench)
+    told: dict[str, Any] = json.loads(record.value or b"")
+    assert (record.topic, json.loads(record.key or b"")) == (topics.ENTITIES_TOUCHED, ["acme", "brochure", "4"])
+    assert told["notification_id"] == str(message.notification_id)
 
 
 async def test_a_notification_that_touches_nothing_writes_nothing_more(
@@ -43,4 +58,5 @@ async def test_a_notification_that_touches_nothing_writes_nothing_more(
     await intake.users(database, 1)
     async with intake.opened(kafka_settings, database) as bench:
         await bench.take_in(accepted("u0"))
+        assert await bench.written(topics.ENTITIES_TOUCHED) == []
         assert await kept(bench) == []

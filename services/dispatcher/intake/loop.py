@@ -68,24 +68,31 @@ class Intake:
 
     async def _take_in(self, portion: Portion, read: Sequence[Position]) -> None:
         try:
-            taken = await self._committed(portion, read)
+            taken, outbox_id = await self._committed(portion, read)
         except postgres.REFUSED as error:
             await self._take_in_singly(portion, read, error)
             return
         failpoint("dispatcher.intake.after_commit")
         await self._producer.send_all(self._records(taken))
         failpoint("dispatcher.intake.after_produce")
+        await self._forget(outbox_id)
         self._count(taken)
 
-    async def _committed(self, portion: Portion, read: Sequence[Position]) -> Taken:
+    async def _committed(self, portion: Portion, read: Sequence[Position]) -> tuple[Taken, int | None]:
+        """What became of a portion, and the outbox row of what only this transaction can tell."""
         async with postgres.transaction(self._pool) as connection:
             taken = await taking_in.taken_in(connection, portion, self._rules)
             for tenant, content in refusals.oversized(taken.conflicts):
                 await bodies.keep(connection, tenant, content, dead_letters.KEPT_DAYS)
-            await outbox.add(connection, [each for plan in taken.plans for each in handover.touched(plan, taken.now)])
+            outbox_id = await outbox.add(connection, taken.told)
             await self._note(connection, read)
             failpoint("dispatcher.intake.before_commit")
-        return taken
+        return taken, outbox_id
+
+    async def _forget(self, outbox_id: int | None) -> None:
+        if outbox_id is not None:
+            async with postgres.transaction(self._pool) as connection:
+                await outbox.forget(connection, [outbox_id])
 
     async def _take_in_singly(self, portion: Portion, read: Sequence[Position], error: Exception) -> None:
         """Find the one whose values the record refuses, so that it does not hold up the others."""
@@ -121,6 +128,7 @@ class Intake:
             *(handover.accepted(stored.subject, stored.recipient_count, now) for stored in taken.replayed),
             *(handover.expired(plan, now) for plan in expired),
             *refusals.conflict_records(taken.conflicts, self._topic, now),
+            *taken.told,
         ]
 
     def _count(self, taken: Taken) -> None:

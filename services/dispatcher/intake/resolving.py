@@ -9,7 +9,7 @@ from shared.contract import records
 from shared.contract.messages import Audience
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
-from shared.postgres import audiences, outbox
+from shared.postgres import audiences
 from shared.postgres.audiences import Position
 from shared.postgres.pool import Connection
 
@@ -19,26 +19,28 @@ _MOST_STEPS = 8
 _MOST_IDS_TOLD = 100
 
 
-async def resolved(connection: Connection, plans: Sequence[Plan], rules: Rules, now: datetime) -> list[Plan]:
+async def resolved(
+    connection: Connection, plans: Sequence[Plan], rules: Rules, now: datetime
+) -> tuple[list[Plan], list[Record]]:
     """The plans with their audiences looked at, within the transaction that takes them in; others as they are.
 
-    What an audience names and the directory does not know, and that it reaches nobody, is told in the trace and as an
-    event; neither is an error.
+    What an audience names and the directory does not know, and that it reaches nobody, is told in the trace and as the
+    events returned; neither is an error.
     """
-    return [plan if plan.audience is None else await _resolved(connection, plan, rules, now) for plan in plans]
+    found = [await _resolved(connection, plan, rules, now) for plan in plans]
+    return [plan for plan, _ in found], [record for _, told in found for record in told]
 
 
-async def _resolved(connection: Connection, plan: Plan, rules: Rules, now: datetime) -> Plan:
+async def _resolved(connection: Connection, plan: Plan, rules: Rules, now: datetime) -> tuple[Plan, list[Record]]:
     tenant, audience = plan.subject.tenant, plan.message.audience
-    if audience is None:
-        return plan
+    if plan.audience is None or audience is None:
+        return plan, []
     members, complete = await _members(connection, tenant, audience, rules.fanout_threshold + 1)
     unknown = await audiences.unknown(connection, tenant, audience)
     found = policy.with_audience(plan, members, rules, complete=complete)
     moments = list(_moments(found, unknown, now, reaches_nobody=complete and not members))
     await store_rows.insert_timeline(connection, moments)
-    await outbox.add(connection, [_told(moment) for moment in moments])
-    return found
+    return found, [_told(moment) for moment in moments]
 
 
 async def _members(connection: Connection, tenant: str, audience: Audience, most: int) -> tuple[list[str], bool]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.dispatcher import pipeline, policy, routing, store_directory, store_rows, store_stored
+from services.dispatcher import handover, pipeline, policy, routing, store_directory, store_rows, store_stored
 from services.dispatcher.handover import Window
 from services.dispatcher.intake import resolving, store
 from services.dispatcher.intake.batches import Accepted, Portion
@@ -16,6 +16,7 @@ from services.dispatcher.runs import store as runs
 from services.dispatcher.stages import Arrival, Dropped
 from services.dispatcher.store_stored import Stored
 from shared.contract.outcomes import Reason
+from shared.contract.records import Record
 from shared.postgres.pool import Connection
 
 
@@ -25,7 +26,8 @@ class Taken:
 
     `plans` were taken in now, `dropped` too but go no further, `replayed` were taken in before, `conflicts` mean
     something else than their identity does. `routed` are the routes of `plans`, `unclaimed` what is left of
-    `replayed`; `windows` are those that opened, and those open for `unclaimed`.
+    `replayed`; `windows` are those that opened, and those open for `unclaimed`. `told` are records that a replay could
+    not make again.
     """
 
     now: datetime
@@ -36,6 +38,7 @@ class Taken:
     routed: list[Routed]
     unclaimed: list[Routed]
     windows: list[Window]
+    told: list[Record]
 
 
 async def taken_in(connection: Connection, portion: Portion, rules: Rules) -> Taken:
@@ -47,10 +50,11 @@ async def taken_in(connection: Connection, portion: Portion, rules: Rules) -> Ta
     known = {plan.subject.id for plan in plans} - fresh - conflicting
     replayed, unclaimed, open_windows = await _replayed(connection, sorted(known), rules)
     kept, dropped = await _admitted(connection, [plan for plan in plans if plan.subject.id in fresh], now)
-    kept = await resolving.resolved(connection, kept, rules, now)
+    kept, told = await resolving.resolved(connection, kept, rules, now)
+    told += [record for plan in kept for record in handover.touched(plan, now)]
     routed, windows = await _written(connection, kept, dropped, now)
     conflicts = [accepted for accepted in portion if accepted.message.notification_id in conflicting]
-    return Taken(now, kept, dropped, replayed, conflicts, routed, unclaimed, [*windows, *open_windows])
+    return Taken(now, kept, dropped, replayed, conflicts, routed, unclaimed, [*windows, *open_windows], told)
 
 
 async def _planned(connection: Connection, portion: Portion, rules: Rules, now: datetime) -> list[Plan]:
