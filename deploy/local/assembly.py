@@ -61,6 +61,8 @@ class Assembly:
             await let_owner_act(dsn, [service.role for service in SERVICES if service.name in self._services])
         prefix = self._settings().get("TOCSIN_TOPIC_PREFIX", "")
         await admin.create_topics(KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix))
+        if not self._kafka_elsewhere:  # elsewhere members may be somebody else's
+            await kafka.forget_members(bootstrap)
         return self._wired(bootstrap, dsn)
 
     async def demo(self, wired: wiring.Wiring) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import state
 from tests.support import waiting
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.timeout(240)
 PROGRAM = """
 import asyncio, json, pathlib, sys
 from deploy.local import errors, supervisor
-brought = json.loads(sys.argv[2])
-options = supervisor.UpOptions(state=pathlib.Path(sys.argv[1]), services=("retention",), **brought)
+chosen = json.loads(sys.argv[2])
+options = supervisor.UpOptions(state=pathlib.Path(sys.argv[1]), **{"services": ["retention"]} | chosen)
 try:
     asyncio.run(supervisor.run(options))
 except errors.LocalStackError as error:
@@ -57,12 +58,12 @@ class Up:
 
 
 @contextlib.asynccontextmanager
-async def supervisor(folder: pathlib.Path, log: pathlib.Path, **brought: str) -> AsyncIterator[Up]:
+async def supervisor(folder: pathlib.Path, log: pathlib.Path, **chosen: Any) -> AsyncIterator[Up]:
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
     ours |= {key: os.environ[key] for key in ("TOCSIN_CACHE",) if key in os.environ}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, str(folder), json.dumps(brought),
+            sys.executable, "-c", PROGRAM, str(folder), json.dumps(chosen),
             cwd=state.CHECKOUT, env=ours, stdout=output, stderr=output,
         )  # fmt: skip
     try:
@@ -109,16 +110,30 @@ async def test_a_stack_starts_mends_itself_is_held_and_ends_leaving_nothing(tmp_
         assert not (folder / "endpoints.json").exists()
 
 
-async def test_a_killed_supervisor_leaves_no_process_and_the_next_start_is_clean(tmp_path: pathlib.Path) -> None:
+async def members(bootstrap: str, group: str) -> list[str]:
+    """The ids of a consumer group's members."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    [described] = await admin.describe_consumer_groups([group])
+    await admin.close()
+    return [member[0] for member in described.groups[0][5]]
+
+
+async def test_a_killed_supervisor_leaves_nothing_that_the_next_start_waits_for(tmp_path: pathlib.Path) -> None:
     folder, log = tmp_path / "state", tmp_path / "log"
-    async with supervisor(folder, log) as up:
+    longer_than_a_start = {"TOCSIN_SESSION_TIMEOUT_SECONDS": str(2 * START_SECONDS)}
+    chosen: dict[str, Any] = {"services": ["scheduler"], "settings": longer_than_a_start}
+    async with supervisor(folder, log, **chosen) as up:
         document = await up.ready()
         before, demo = list(document["pids"].values()), document["demo"]
+        [killed] = await members(document["kafka"], "tocsin.scheduler")
         await up.ended(signal.SIGKILL)
     await waiting.until(lambda: gone(before), 30, "the processes of the killed supervisor to end")
-    async with supervisor(folder, log) as up:
+    async with supervisor(folder, log, **chosen) as up:
         document = await up.ready(stale=frozenset(before))
         assert document["demo"] == demo
+        [living] = await members(document["kafka"], "tocsin.scheduler")
+        assert living != killed
         assert await up.ended(signal.SIGINT) == 0
         assert await gone(list(document["pids"].values()))
 

@@ -1,10 +1,15 @@
-"""The broker's own topic for consumer groups, which it makes when the first group asks for its coordinator."""
+"""Consumer groups at a start: the broker's own topic for them, and members that a killed run left in them."""
 
 import asyncio
 import contextlib
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import DescribeGroupsRequest, ListGroupsRequest
+from aiokafka.protocol.group import LeaveGroupRequest
+
+from deploy.local.kafka.properties import NODE
 
 ASK_AGAIN_SECONDS = 0.05
 ENOUGH_SECONDS = 10.0
@@ -31,3 +36,38 @@ async def _answers(client: AIOKafkaAdminClient) -> bool:
         await asyncio.sleep(ASK_AGAIN_SECONDS)
         return False
     return True
+
+
+async def forget_members(bootstrap: str) -> None:
+    """Have every group forget its members: a group takes nobody in while it waits for those who were killed.
+
+    It would wait for as long as their session lasts. Who lives all the same joins again. Gives up silently, since then
+    the sessions run out by themselves.
+    """
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(ENOUGH_SECONDS):
+            await client.bootstrap()
+            for group, member in await _members(client):
+                await client.send(NODE, LeaveGroupRequest(group, member))
+    await client.close()
+
+
+async def _members(client: AIOKafkaClient) -> list[tuple[str, str]]:
+    """Every (group, member id), asked for until the broker has read them all."""
+    while True:
+        try:
+            listed = await client.send(NODE, ListGroupsRequest())
+            _answered(listed.error_code)
+            described = await client.send(NODE, DescribeGroupsRequest([group for group, _ in listed.groups]))
+            for code, *_ in described.groups:
+                _answered(code)
+        except KafkaError:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return [(group, member[0]) for _, group, _, _, _, members, *_ in described.groups for member in members]
+
+
+def _answered(code: int) -> None:
+    if for_code(code).retriable:
+        raise for_code(code)
