@@ -7,9 +7,11 @@ import pytest
 import pytest_asyncio
 
 from shared.runtime.settings import KafkaSettings
-from tests.support import databases, stack, topics
+from tests.support import databases, scratch, stack, topics
 
 pytest_plugins = ["pytester", "tests.support.features", "tests.support.spreading"]
+
+scratch.settle()
 
 
 def pytest_sessionfinish() -> None:

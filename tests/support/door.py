@@ -116,6 +116,7 @@ class Ingest:
         try:
             names = [self.kafka.topic(name) for name in ACCEPTED]
             partitions = [TopicPartition(name, number) for name in names for number in range(topics_support.PARTITIONS)]
+            client.assign(partitions)
             return sum((await client.end_offsets(partitions)).values())
         finally:
             await client.stop()

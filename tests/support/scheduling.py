@@ -137,6 +137,7 @@ async def staged(house: House) -> Stage:
             for topic in topics.TOPICS
             for number in range(min(topic.partitions, test_topics.PARTITIONS))
         ]
+        client.assign(partitions)  # makes known all their topics at once; asking learns of one after the other
         begun = await client.end_offsets(partitions)
     registry = CollectorRegistry()
     shared = (house.pool, house.producer, house.lag, house.owner, house.settings)
