@@ -19,10 +19,20 @@ class ItemFields(TypedDict):
 
 
 class ScheduleFields(TypedDict):
-    """When to send: a local time without offset, and the IANA zone it is local to."""
+    """When to send: a local time without offset, the IANA zone it is local to, and a job to run then."""
 
     local: datetime | str
     timezone: str
+    job: NotRequired[str | None]
+
+
+class MailFields(TypedDict):
+    """The mail that a template makes: its name and subject, its params, and the id of a body kept beforehand."""
+
+    template: str
+    subject: str
+    params: NotRequired[Mapping[str, str]]
+    body_ref: NotRequired[str | None]
 
 
 class AudienceFields(TypedDict, total=False):
@@ -47,14 +57,18 @@ class NotificationFields(TypedDict, total=False):
     audience: AudienceFields
     importance: str
     class_key: str
+    asset: str | None
     options: Mapping[str, Any]
     items: Sequence[ItemFields]
     requires_action: bool
     action_url: str | None
+    script: str
     channels: Sequence[str]
     idempotency_key: str
     schedule: ScheduleFields
     expires_at: datetime | str
+    mail: MailFields
+    completion_email: bool
 
 
 def body_of(fields: Mapping[str, Any]) -> dict[str, Any]:
