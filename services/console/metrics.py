@@ -3,7 +3,6 @@
 from prometheus_client import CollectorRegistry, Counter
 
 from services.console.files import Content
-from shared.contract.outcomes import Reason
 from shared.runtime import metrics
 
 
@@ -22,7 +21,5 @@ class Metrics:
         )  # fmt: skip
         for outcome in ("applied", "passed_over"):
             self.changes.labels(outcome)
-        self.dead_letters = metrics.dead_letters_counter(
-            registry, (Reason.UNDECODABLE, Reason.INVALID, Reason.UNKNOWN_TENANT)
-        )
+        self.dead_letters = metrics.dead_letters_counter(registry)
         self.redriven = Counter("tocsin_dead_letters_redriven_total", "Dead letters re-driven.", registry=registry)

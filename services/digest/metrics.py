@@ -40,5 +40,5 @@ class Metrics:
             "tocsin_digest_strays_total", "Unsent items found without an open window.", registry=registry
         )
         self.dropped = metrics.dropped_counter(registry, ["digest"], LEFT_OUT)
-        self.dead_letters = metrics.dead_letters_counter(registry, [Reason.UNDECODABLE])
+        self.dead_letters = metrics.dead_letters_counter(registry)
         self.timers = Gauge("tocsin_digest_timers", "Windows this replica has a timer for.", registry=registry)

@@ -15,17 +15,6 @@ from shared.runtime import metrics
 M = TypeVar("M", Counter, Gauge)
 
 _STAGES = ("intake", "routing", "delivery")
-_DEAD_LETTER_REASONS = (
-    Reason.UNDECODABLE,
-    Reason.INVALID,
-    Reason.AMBIGUOUS,
-    Reason.ATTEMPTS_EXHAUSTED,
-    Reason.DESTINATION_REFUSED,
-    Reason.SCRIPT_FAILED,
-    Reason.TIMEOUT,
-    Reason.FORBIDDEN,
-    Reason.LEASE_RAN_OUT,
-)
 
 
 class Metrics:
@@ -36,7 +25,7 @@ class Metrics:
         self.dropped = metrics.dropped_counter(registry, _STAGES, Reason)
         self.attempts = metrics.attempts_counter(registry)
         self.delivery_seconds = metrics.delivery_seconds(registry)
-        self.dead_letters = metrics.dead_letters_counter(registry, _DEAD_LETTER_REASONS)
+        self.dead_letters = metrics.dead_letters_counter(registry)
         self.taken_in = _by_lane(registry, "tocsin_taken_in_total", "Notifications taken in.")
         self.replayed = _by_lane(registry, "tocsin_intake_replayed_total", "Notifications seen again and reproduced.")
         self.held_claims = _by_way(registry, Gauge, "tocsin_held_claims", "Claims of a sink under way now.")

@@ -5,7 +5,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared.contract.importance import Lane
-from shared.contract.outcomes import AttemptOutcome, Channel, Reason
+from shared.contract.outcomes import AttemptOutcome, Channel
 from shared.runtime import metrics
 
 _LATENESS_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
@@ -25,9 +25,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.oldest_pending = metrics.oldest_pending_gauge(registry)
-        self.dead_letters = metrics.dead_letters_counter(
-            registry, (Reason.UNDECODABLE, Reason.INVALID, Reason.AMBIGUOUS, Reason.ATTEMPTS_EXHAUSTED)
-        )
+        self.dead_letters = metrics.dead_letters_counter(registry)
         self._attempts = metrics.attempts_counter(registry)
         self.released = Counter(
             "tocsin_released_total", "What was due and has been produced.", ["kind"], registry=registry

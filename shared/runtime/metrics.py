@@ -59,10 +59,10 @@ def delivery_seconds(registry: CollectorRegistry) -> Histogram:
     return histogram
 
 
-def dead_letters_counter(registry: CollectorRegistry, reasons: Iterable[Reason]) -> Counter:
-    """Dead letters written, by reason."""
+def dead_letters_counter(registry: CollectorRegistry) -> Counter:
+    """Dead letters written, by reason; each begins at zero, so that `increase()` sees the first one."""
     counter = Counter("tocsin_dead_letters_total", "Dead letters written.", ["reason"], registry=registry)
-    for reason in reasons:
+    for reason in Reason:
         counter.labels(reason)
     return counter
 
