@@ -108,7 +108,8 @@ class SmtpSettings(BaseSettings):
     smtp_username: str = Field("", description="Login at the relay; empty means none.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password at the relay.")
     dkim_keys_folder: Path | None = Field(
-        None, description="Folder of the tenants' DKIM keys, `<tenant>.<selector>.pem`; empty where nothing is signed."
+        None,
+        description="Folder of the tenants' DKIM keys, `<tenant>.<selector>.pem`; not set where nothing is signed.",
     )
     smtp_connections: int = Field(8, ge=1, description="Most connections to the relay per lane.")
     digest_items_max: int = Field(

@@ -45,7 +45,9 @@ def test_every_setting_but_secrets_is_in_the_configmap_and_nothing_else(service:
     fields = configmaps.settings_class(service).model_fields
     secret = {name for name, field in fields.items() if configmaps.is_secret(field)}
     expected = {ENV + name.upper() for name in fields.keys() - secret - configmaps.PER_POD}
-    assert told(service).keys() == expected
+    off = set(re.findall(r"^# (\w+) is not set\.$", env_file(service).read_text(), re.MULTILINE))
+    assert told(service).keys() | off == expected
+    assert off == {ENV + name.upper() for name, field in fields.items() if field.default is None}
 
 
 @pytest.mark.parametrize("service", configmaps.SERVICES)
@@ -56,6 +58,9 @@ def test_a_pod_can_read_its_settings_from_its_configmap_and_secret(
     assert read["postgres_dsn"].get_secret_value() == "made-up"
     assert (read["ops_host"], read["ops_port"]) == ("0.0.0.0", 9090)
     assert read["log_format"] == "json"
+    for name, field in configmaps.settings_class(service).model_fields.items():
+        if name not in {*configmaps.CLUSTER, *configmaps.SERVICE[service]} and not field.is_required():
+            assert read[name] == field.default, name
 
 
 def test_services_that_share_a_setting_are_told_the_same_unless_it_is_their_own_affair() -> None:
