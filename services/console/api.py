@@ -48,6 +48,7 @@ class Parts:
 
 def build(parts: Parts) -> FastAPI:
     """The application; its OpenAPI document is at /v1/openapi.json."""
+    large = LargeBodies(Room(ROOM_BYTES))
     api = FastAPI(title="Tocsin console", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     problems.install(api)
     authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
@@ -55,7 +56,7 @@ def build(parts: Parts) -> FastAPI:
         Persons(parts.pool),  # before users, whose ids may have slashes
         Users(parts.pool),
         Groups(parts.pool),
-        DirectoryImport(parts.pool, parts.metrics),
+        DirectoryImport(parts.pool, parts.metrics, large),
         Endpoints(parts.pool, parts.policy),
         Keys(parts.pool, parts.secret),
         Classes(parts.pool),
@@ -63,7 +64,7 @@ def build(parts: Parts) -> FastAPI:
         Properties(parts.pool),
         Templates(parts.pool),
         Sam(parts.pool, parts.secret),
-        Mail(parts.pool),
+        Mail(parts.pool, large),
         Suppressions(parts.pool),
         Preferences(parts.pool),
         Schedules(parts.pool),
@@ -71,7 +72,7 @@ def build(parts: Parts) -> FastAPI:
         Jobs(),
         Traces(parts.pool),
         DeadLetters(parts.pool, parts.metrics),
-        Bodies(parts.pool, LargeBodies(Room(ROOM_BYTES))),
+        Bodies(parts.pool, large),
     ):
         api.include_router(resource.routes())
     api_document.install(api)

@@ -121,8 +121,13 @@ async def test_users_are_imported_from_csv(console: Console) -> None:
 
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
-    [("application/x-ndjson", b"\xff\n", 422), ("image/png", b"x", 415), ("text/csv", b"x" * 17_000, 413)],
-    ids=["not UTF-8", "another type", "too large"],
+    [
+        ("application/x-ndjson", b"\xff\n", 422),
+        ("text/csv", b"", 422),
+        ("image/png", b"x", 415),
+        ("text/csv", b"x" * 17_000, 413),
+    ],
+    ids=["not UTF-8", "empty", "another type", "too large"],
 )
 async def test_what_is_no_file_of_users_is_refused(
     console: Console, content_type: str, body: bytes, status: int

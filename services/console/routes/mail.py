@@ -1,10 +1,10 @@
 """`/v1/mail`: what came back of the mails that were sent, from providers and from mail servers."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
@@ -19,12 +19,20 @@ from shared.postgres import suppressions
 from shared.postgres.pool import Connection, Pool, tenant_transaction
 from shared.postgres.suppressions import Cause, Suppressed
 from shared.runtime.authority import MailKey
+from shared.runtime.large_bodies import LargeBodies
 
 REPORTS_PATH = "/v1/mail/reports"
 MAX_REPORT_BYTES = 16 * 1_048_576
 """A bounce may bring back the whole mail, and a mail may have ten million characters."""
 
 _MOST_EVENTS = 1_000
+
+_MESSAGE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 class MailEvent(RequestModel):
@@ -64,14 +72,15 @@ class MailAnswer(BaseModel):
 class Mail:
     """Takes in bounces and complaints."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, large: LargeBodies) -> None:
         self._pool = pool
+        self._large = large
 
     def routes(self) -> APIRouter:
         """The routes of this resource."""
         router = APIRouter(tags=["mail"])
         router.add_api_route("/v1/mail/events", self.events, methods=["POST"])
-        router.add_api_route(REPORTS_PATH, self.report, methods=["POST"])
+        router.add_api_route(REPORTS_PATH, self.report, methods=["POST"], openapi_extra=_MESSAGE)
         return router
 
     async def events(self, key: MailKey, told: MailEvents) -> MailAnswer:
@@ -83,16 +92,17 @@ class Mail:
         async with tenant_transaction(self._pool, key.tenant) as connection:
             return await _taken_in(connection, key.tenant, found, trusted=True)
 
-    async def report(self, key: MailKey, message: Annotated[bytes, Body(media_type="message/rfc822")]) -> MailAnswer:
+    async def report(self, key: MailKey, request: Request) -> MailAnswer:
         """Take in a raw report, as a mail server hands it on: a bounce (RFC 3464) or a complaint (RFC 5965).
 
         Anybody can write such a mail, so it counts only when it names a delivery of this tenant: by the address it
         came to (`mail.bounces_to`), or by the Message-ID of the mail that it returns.
         """
-        try:
-            found = await run_in_threadpool(mail_reports.findings, message)
-        except NoReportError as error:
-            raise unprocessable("", "no_report", str(error)) from error
+        async with self._large.body_of(request, MAX_REPORT_BYTES) as message:
+            try:
+                found = await run_in_threadpool(mail_reports.findings, bytes(message))
+            except NoReportError as error:
+                raise unprocessable("", "no_report", str(error)) from error
         async with tenant_transaction(self._pool, key.tenant) as connection:
             return await _taken_in(connection, key.tenant, found, trusted=False)
 
