@@ -1,7 +1,7 @@
 """What a script may ask for by its five verbs, and when it is heard no more."""
 
 import asyncio
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -139,9 +139,10 @@ async def test_what_a_script_raises_comes_back_as_python_shows_it() -> None:
 
 async def test_a_script_that_does_not_return_is_heard_no_more_and_counted_until_it_does() -> None:
     callers, asking, heard = Callers(), call(), []
+    goes_on = threading.Event()
 
     def slow(late: Call) -> None:
-        time.sleep(0.3)
+        goes_on.wait(5)
         try:
             late.delete()
         except RuntimeError as error:
@@ -149,6 +150,7 @@ async def test_a_script_that_does_not_return_is_heard_no_more_and_counted_until_
 
     assert isinstance(await callers.call(slow, asking, 0.05, asyncio.Event()), TimeUp)
     assert callers.overdue() == 1
+    goes_on.set()
 
     async def returned() -> bool:
         return callers.overdue() == 0
@@ -159,6 +161,7 @@ async def test_a_script_that_does_not_return_is_heard_no_more_and_counted_until_
 
 
 async def test_a_stop_does_not_wait_for_a_script() -> None:
-    stop = asyncio.Event()
+    stop, goes_on = asyncio.Event(), threading.Event()
     stop.set()
-    assert isinstance(await Callers().call(lambda _: time.sleep(0.2), call(), 5.0, stop), Stopped)
+    assert isinstance(await Callers().call(lambda _: goes_on.wait(5), call(), 5.0, stop), Stopped)
+    goes_on.set()
