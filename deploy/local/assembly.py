@@ -60,9 +60,10 @@ class Assembly:
         if self._postgres_elsewhere:
             await let_owner_act(dsn, [service.role for service in SERVICES if service.name in self._services])
         prefix = self._settings().get("TOCSIN_TOPIC_PREFIX", "")
-        await admin.create_topics(KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix))
-        if not self._kafka_elsewhere:  # elsewhere members may be somebody else's
-            await kafka.forget_members(bootstrap)
+        settings = KafkaSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix)
+        await admin.create_topics(settings)
+        if not self._kafka_elsewhere:  # elsewhere its members may live
+            await kafka.forget_members(bootstrap, settings.group(""))
         return self._wired(bootstrap, dsn)
 
     async def demo(self, wired: wiring.Wiring) -> dict[str, Any]:

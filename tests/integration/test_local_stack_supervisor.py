@@ -110,30 +110,34 @@ async def test_a_stack_starts_mends_itself_is_held_and_ends_leaving_nothing(tmp_
         assert not (folder / "endpoints.json").exists()
 
 
-async def members(bootstrap: str, group: str) -> list[str]:
-    """The ids of a consumer group's members."""
+async def members(bootstrap: str) -> dict[str, list[str]]:
+    """The ids of each consumer group's members."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    [described] = await admin.describe_consumer_groups([group])
+    groups = sorted(name for name, _ in await admin.list_consumer_groups())
+    answers = [await admin.describe_consumer_groups([group]) for group in groups]
     await admin.close()
-    return [member[0] for member in described.groups[0][5]]
+    return {
+        group: [member[0] for member in answer.groups[0][5]] for group, [answer] in zip(groups, answers, strict=True)
+    }
 
 
 async def test_a_killed_supervisor_leaves_nothing_that_the_next_start_waits_for(tmp_path: pathlib.Path) -> None:
     folder, log = tmp_path / "state", tmp_path / "log"
     longer_than_a_start = {"TOCSIN_SESSION_TIMEOUT_SECONDS": str(2 * START_SECONDS)}
-    chosen: dict[str, Any] = {"services": ["scheduler"], "settings": longer_than_a_start}
+    chosen: dict[str, Any] = {"services": ["scheduler", "dispatcher"], "settings": longer_than_a_start}
     async with supervisor(folder, log, **chosen) as up:
         document = await up.ready()
         before, demo = list(document["pids"].values()), document["demo"]
-        [killed] = await members(document["kafka"], "tocsin.scheduler")
+        killed = await members(document["kafka"])
         await up.ended(signal.SIGKILL)
     await waiting.until(lambda: gone(before), 30, "the processes of the killed supervisor to end")
     async with supervisor(folder, log, **chosen) as up:
         document = await up.ready(stale=frozenset(before))
         assert document["demo"] == demo
-        [living] = await members(document["kafka"], "tocsin.scheduler")
-        assert living != killed
+        living = await members(document["kafka"])
+        assert living.keys() == killed.keys() > {"tocsin.scheduler"}
+        assert {group for group, ids in living.items() if len(ids) != 1 or ids == killed[group]} == set()
         assert await up.ended(signal.SIGINT) == 0
         assert await gone(list(document["pids"].values()))
 
