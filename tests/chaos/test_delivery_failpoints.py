@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from deploy.local import kafka
 from shared.contract.messages import DeliveryRequested
 from shared.contract.outcomes import Channel
 from shared.kafka.producer import open_producer
@@ -46,6 +47,7 @@ async def test_a_sink_killed_at_a_step_loses_nothing_and_repeats_only_what_is_am
     failpoint = {"TOCSIN_FAILPOINTS": f"dispatcher.delivery.{step}=kill"}
     async with lanes.process(kafka_settings, dsn, Channel.PUSH, failpoint) as killed:
         assert await asyncio.to_thread(killed.wait, WITHIN) == -9
+    await kafka.forget_members(kafka_settings.kafka_bootstrap, kafka_settings.group(""))
     await ask(kafka_settings, later)
     async with lanes.process(kafka_settings, dsn, Channel.PUSH, {}) as restarted:
         await waiting.until(lambda: all_sent(bench, kafka_settings), WITHIN, "every delivery to be sent")
@@ -66,15 +68,15 @@ async def account(bench: Bench, receiver: Receiver, step: str) -> None:
     assert delivered == COUNT
 
 
-async def all_sent(bench: Bench, kafka: KafkaSettings) -> bool:
+async def all_sent(bench: Bench, settings: KafkaSettings) -> bool:
     """Whether all are sent; what is due again is asked for, as the scheduler would."""
     rows = await bench.owner.fetch("SELECT subject_id, endpoint, attempt, state FROM deliveries")
     due = [row for row in rows if row["state"] == "retry"]
-    await ask(kafka, *(bench.request(row["subject_id"], row["endpoint"], attempt=row["attempt"]) for row in due))
+    await ask(settings, *(bench.request(row["subject_id"], row["endpoint"], attempt=row["attempt"]) for row in due))
     return [row["state"] for row in rows] == ["sent"] * COUNT
 
 
-async def ask(kafka: KafkaSettings, *requests: DeliveryRequested) -> None:
+async def ask(settings: KafkaSettings, *requests: DeliveryRequested) -> None:
     if requests:
-        async with open_producer(kafka) as producer:
+        async with open_producer(settings) as producer:
             await lanes.ask(producer, requests)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from deploy.local import kafka
 from shared.contract import records, topics
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel
@@ -58,6 +59,7 @@ async def test_a_scheduler_killed_at_a_step_leaves_nothing_unproduced(stage: Sta
     expected = await prepare(stage)
     async with service.running("scheduler", {**stage.settings, "failpoints": f"scheduler.{step}=kill"}) as killed:
         assert await asyncio.to_thread(killed.process.wait, WITHIN) == -9
+    await kafka.forget_members(stage.kafka.kafka_bootstrap, stage.kafka.group(""))
     async with service.running("scheduler", stage.settings) as restarted:
         seen: list[tuple[str, bytes]] = []
         async with AsyncExitStack() as stack:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from deploy.local import kafka
 from tests.support import unsubscribing
 from tests.support.intake import Bench
 
@@ -17,12 +18,13 @@ STOP_SECONDS = 30
 
 
 async def killed(bench: Bench, role: str, failpoint: str) -> None:
-    """Run a role until it kills itself at a failpoint."""
+    """Run a role until it kills itself at a failpoint; its groups wait for it no longer."""
     environment = _environment(bench, {"TOCSIN_FAILPOINTS": f"{failpoint}=kill"})
     died = await asyncio.to_thread(
         subprocess.run, _command(role), env=environment, cwd=ROOT, check=False, timeout=DIE_SECONDS
     )
     assert died.returncode == -9
+    await kafka.forget_members(bench.kafka.kafka_bootstrap, bench.kafka.group(""))
 
 
 @contextlib.asynccontextmanager
