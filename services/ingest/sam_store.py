@@ -100,7 +100,7 @@ class SamStore:
     _USERS = """
     SELECT asked.value, found.id, found.rank FROM unnest($2::text[]) AS asked (value) CROSS JOIN LATERAL (
       SELECT id, 1 AS rank FROM users WHERE tenant = $1 AND login = asked.value
-      UNION ALL SELECT id, 2 FROM users WHERE tenant = $1 AND lower(email) = lower(asked.value)
+      UNION ALL SELECT id, 2 FROM users WHERE tenant = $1 AND email_lower = lower(asked.value)
       UNION ALL SELECT id, 3 FROM users WHERE tenant = $1 AND id = asked.value
     ) AS found
     """
