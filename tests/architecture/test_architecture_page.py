@@ -7,6 +7,7 @@ import pytest
 
 from deploy import architecture, drawing, generated
 from shared.contract.topics import TOPICS, Topic
+from shared.postgres import migrate
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -42,6 +43,16 @@ def test_the_picture_names_each_writer_and_reader_once_a_side_and_each_row_of_to
 def test_the_picture_has_an_arrow_for_every_writer_and_reader_of_a_row() -> None:
     expected = sum(len(row.producers) + len(row.consumers) for row in drawing.rows(TOPICS))
     assert len(re.findall(r'fill="none" stroke=', drawing.picture(TOPICS))) == expected
+
+
+def test_the_page_tells_what_each_table_of_the_schema_holds() -> None:
+    schema = "".join(step.sql for step in migrate.migrations())
+    tables = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", schema, re.MULTILINE))
+    (record,) = re.findall(
+        r"^## The record\n(.*?)^Rows that expire", architecture.PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    first = [line.split("|")[1] for line in record.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(first))) == sorted(tables)
 
 
 def test_a_page_without_the_marks_is_refused_with_what_to_do() -> None:
