@@ -1,6 +1,7 @@
-"""What the console takes and answers where several resources share it: text fields, ids, and its refusals."""
+"""What the console takes and answers where several resources share it: text fields, ids, times, and its refusals."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +10,7 @@ from fastapi import Path
 from pydantic import AfterValidator, StringConstraints, TypeAdapter
 
 from shared.contract.messages import FieldError
-from shared.contract.requests import ONE_LINE, Id
+from shared.contract.requests import ONE_LINE, Id, Moment
 from shared.runtime import pages
 from shared.runtime.problems import ProblemError
 
@@ -24,6 +25,19 @@ PathId = Annotated[Id, Path()]
 
 ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
 LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
+
+Address = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$"), ONE_LINE]
+"""A mail address."""
+
+
+def _to_come(moment: datetime) -> datetime:
+    if moment <= datetime.now(UTC):
+        raise ValueError("has passed already")
+    return moment
+
+
+MomentToCome = Annotated[Moment, AfterValidator(_to_come)]
+"""When something shall end."""
 
 
 def not_found(what: str) -> ProblemError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Body
 from pydantic import AfterValidator, Field
 
 from services.console import shapes
-from services.console.shapes import LongLine, PathId, ShortLine, not_found
+from services.console.shapes import LongLine, MomentToCome, PathId, ShortLine, not_found
 from services.console.store import keys as store
 from services.console.store.keys import Key, NewKey
 from shared import access
 from shared.access import Scope
-from shared.contract.requests import Moment, RequestModel, Whole, example
+from shared.contract.requests import RequestModel, Whole, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -30,13 +30,6 @@ def _scope(text: str) -> str:
     raise ValueError(f"is no scope; use one of {', '.join(Scope)}, or {Scope.PUBLISH}:<class>")
 
 
-def future(moment: datetime) -> datetime:
-    """A moment that is still to come, for an end; raises ValueError for one that has passed."""
-    if moment <= datetime.now(UTC):
-        raise ValueError("has passed already")
-    return moment
-
-
 _SCOPE = Field(json_schema_extra={"pattern": rf"^({'|'.join(Scope)}|{Scope.PUBLISH}:[^\x00-\x1f\x7f]+)$"})
 
 
@@ -49,7 +42,7 @@ class KeyFields(RequestModel):
     scopes: Annotated[
         tuple[Annotated[ShortLine, AfterValidator(_scope), _SCOPE], ...], Field(min_length=1, max_length=100)
     ]
-    expires_at: Annotated[Moment, AfterValidator(future)] | None = None
+    expires_at: MomentToCome | None = None
 
 
 class Rotation(RequestModel):

@@ -10,8 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from services.console import mail_reports
 from services.console.mail_reports import Finding, NoReportError
-from services.console.routes.suppressions import AnyAddress
-from services.console.shapes import LongLine, unprocessable
+from services.console.shapes import Address, LongLine, unprocessable
 from services.console.store import suppressions as store
 from services.console.store.suppressions import Delivered
 from shared.contract.requests import RequestModel, example
@@ -42,7 +41,7 @@ class MailEvent(RequestModel):
     """
 
     type: Literal["bounce", "complaint"]
-    address: AnyAddress
+    address: Address
     delivery_id: UUID | None = None
     permanent: StrictBool = True
     detail: LongLine = "told by the provider"

@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AfterValidator
 
 from services.console import shapes
-from services.console.routes.keys import future
-from services.console.shapes import PathId, ShortLine
+from services.console.shapes import MomentToCome, PathId, ShortLine
 from services.console.store import sam as store
 from services.console.store.sam import CompanyKey, NewToken, Token
 from shared import access, sam_access
-from shared.contract.requests import Id, Moment, RequestModel, example
+from shared.contract.requests import Id, RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -35,7 +32,7 @@ class TokenFields(RequestModel):
     model_config = example({"user": "ada", "expires_at": None})
 
     user: Id
-    expires_at: Annotated[Moment, AfterValidator(future)] | None = None
+    expires_at: MomentToCome | None = None
 
 
 @dataclass(frozen=True, slots=True)

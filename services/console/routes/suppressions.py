@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, StringConstraints, TypeAdapter
 
 from services.console import shapes
-from services.console.shapes import LongLine
+from services.console.shapes import Address, LongLine
 from services.console.store import suppressions as store
 from services.console.store.suppressions import Suppression
-from shared.contract.requests import ONE_LINE, RequestModel, example
+from shared.contract.requests import RequestModel, example
 from shared.postgres import suppressions
 from shared.postgres.pool import Pool, tenant_transaction
 from shared.postgres.suppressions import Cause, Suppressed
@@ -22,15 +22,13 @@ _LAST: TypeAdapter[tuple[AwareDatetime, str]] = TypeAdapter(
     tuple[AwareDatetime, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]]
 )
 
-AnyAddress = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$"), ONE_LINE]
-
 
 class SuppressionFields(RequestModel):
     """An address that no mail shall go to any more."""
 
     model_config = example({"address": "ada@example.com", "detail": "asked on the telephone"})
 
-    address: AnyAddress
+    address: Address
     detail: LongLine = "by hand"
 
 
@@ -52,7 +50,7 @@ class Suppressions:
     async def all(
         self,
         key: MailKey,
-        address: Annotated[AnyAddress | None, Query(description="Only this address.")] = None,
+        address: Annotated[Address | None, Query(description="Only this address.")] = None,
         cursor: pages.Cursor = None,
         limit: pages.Limit = 50,
     ) -> pages.Page[Suppression]:
@@ -67,11 +65,11 @@ class Suppressions:
             await suppressions.add(connection, [told])
         return await self.one(key, fields.address)
 
-    async def one(self, key: MailKey, address: Annotated[AnyAddress, Path()]) -> Suppression:
+    async def one(self, key: MailKey, address: Annotated[Address, Path()]) -> Suppression:
         """Why no mail goes to an address."""
         return shapes.found(await store.get(self._pool, key.tenant, address), "suppression")
 
-    async def delete(self, key: MailKey, address: Annotated[AnyAddress, Path()]) -> None:
+    async def delete(self, key: MailKey, address: Annotated[Address, Path()]) -> None:
         """Send mail to an address again."""
         if not await store.delete(self._pool, key.tenant, address):
             raise shapes.not_found("suppression")
