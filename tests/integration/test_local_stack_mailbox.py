@@ -93,6 +93,47 @@ async def test_mails_are_found_by_recipient_in_any_case_oldest_first(mailbox: Ma
     assert await mailbox.json("/api/mails/count") == {"count": 3, "received": 3, "dropped": 0}
 
 
+MAIL = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<ada@example.com>\r\nDATA\r\n"
+TAKEN = [b"250", b"250", b"354"]
+
+
+async def _answers_to(mailbox: Mailbox, said: bytes, count: int) -> list[bytes]:
+    """The codes of the first answers to what is said at once, after the greeting and one EHLO."""
+    reader, writer = await asyncio.open_connection(ports.LOOPBACK, mailbox.smtp_port)
+    writer.write(b"EHLO tests\r\n" + said)
+    while not (await reader.readline()).startswith(b"250 "):
+        continue
+    codes = [(await reader.readline())[:3] for _ in range(count)]
+    writer.close()
+    return codes
+
+
+async def test_what_is_sent_without_waiting_is_answered_in_its_order(mailbox: Mailbox) -> None:
+    said = MAIL + b"Subject: one\r\n\r\n..\r\n..dots.\r\n.\r\n" + MAIL + b".\r\n" + b"NOOP\r\n"
+    assert await _answers_to(mailbox, said, 8) == [*TAKEN, b"250", *TAKEN, b"250"]
+    first, second = await mailbox.json("/api/mails")
+    assert (first["subject"], first["text"]) == ("one", ".\r\n.dots.\r\n")
+    assert (second["subject"], second["text"]) == ("", "")
+
+
+async def test_a_line_that_is_too_long_is_refused_and_the_next_mail_taken(mailbox: Mailbox) -> None:
+    longest = b"x" * 998
+    said = MAIL + longest + b"xxx\r\n.\r\n" + MAIL + b"Subject: fits\r\n\r\n" + longest + b"\r\n.\r\n"
+    assert await _answers_to(mailbox, said, 8) == [*TAKEN, b"500", *TAKEN, b"250"]
+    assert [mail["subject"] for mail in await mailbox.json("/api/mails")] == ["fits"]
+
+
+async def test_a_mail_that_is_too_large_is_refused_and_the_next_taken(mailbox: Mailbox) -> None:
+    lines = (b"x" * 998 + b"\r\n") * 41_000
+    said = MAIL + lines + b".\r\n" + MAIL + b"Subject: fits\r\n\r\n.\r\n"
+    assert await _answers_to(mailbox, said, 8) == [*TAKEN, b"552", *TAKEN, b"250"]
+    assert [mail["subject"] for mail in await mailbox.json("/api/mails")] == ["fits"]
+
+
+async def test_a_content_without_a_recipient_is_not_asked_for(mailbox: Mailbox) -> None:
+    assert await _answers_to(mailbox, b"MAIL FROM:<a@example.com>\r\nDATA\r\n", 2) == [b"250", b"503"]
+
+
 async def test_deleting_forgets_every_mail(mailbox: Mailbox) -> None:
     await mailbox.send("ada@example.com", "first")
     async with mailbox.session.delete("/api/mails") as response:
