@@ -20,9 +20,11 @@ from tests.support.faulty_smtp import Relay
 DELIVERED, RETRY, FAILED, AMBIGUOUS = AttemptOutcome
 
 
-@pytest_asyncio.fixture
-async def relay() -> AsyncIterator[Relay]:
+@pytest_asyncio.fixture(params=["one by one", "pipelining"])
+async def relay(request: pytest.FixtureRequest) -> AsyncIterator[Relay]:
     async with faulty_smtp.running() as running:
+        if request.param == "pipelining":
+            running.extensions += ("PIPELINING",)
         yield running
 
 
@@ -96,6 +98,16 @@ async def test_a_connection_serves_many_mails_also_after_a_refusal(sink: MailSin
         await sink.send(claims.email(f"{address}@example.test"))
     assert relay.connections == 1
     assert [recipient for recipient, _ in relay.mails] == ["ada@example.test", "grace@example.test", "ada@example.test"]
+
+
+async def test_a_relay_that_wants_a_content_for_nobody_gets_an_empty_one(sink: MailSink, relay: Relay) -> None:
+    relay.at_data = "354 go on all the same"
+    for address in ("rcpt-550", "mail-451", "ada"):
+        receipt = await sink.send(claims.email(f"{address}@example.test"))
+        assert isinstance(receipt, Receipt)
+        assert receipt.outcome is {"rcpt-550": FAILED, "mail-451": RETRY, "ada": DELIVERED}[address]
+    assert relay.connections == 1
+    assert [recipient for recipient, _ in relay.mails] == ["ada@example.test"]
 
 
 async def test_a_connection_is_made_anew_after_so_many_mails(relay: Relay) -> None:

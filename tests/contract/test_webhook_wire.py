@@ -1,17 +1,11 @@
 """The webhook sink's HTTP, byte by byte: what it sends, what it makes of strange answers, and whom it trusts."""
 
 import asyncio
-import datetime as dt
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from services.dispatcher.delivery.ports import Receipt
 from services.dispatcher.sinks import network, posting, webhook
@@ -19,7 +13,7 @@ from services.dispatcher.sinks.webhook import WebhookSink
 from shared.clock import SystemClock
 from shared.contract.outcomes import AttemptOutcome, Reason
 from tests.contract.test_webhook_sink import Rebinding
-from tests.support import claims, scripted_http
+from tests.support import certificates, claims, scripted_http
 from tests.support.scripted_http import Scripted
 
 DELIVERED, RETRY, FAILED, AMBIGUOUS = AttemptOutcome
@@ -151,27 +145,6 @@ async def test_idle_connections_are_closed_in_time(server: Scripted, monkeypatch
         await asyncio.wait_for(server.left.wait(), 5.0)
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """The certificate of a host that vouches for itself, and what a server needs to show it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    shown, kept = folder / "certificate.pem", folder / "key.pem"
-    shown.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    kept.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(shown, kept)
-    return shown, context
-
-
 TRUST = [
     ("hooks.example", "trusted", TAKEN),
     ("other.example", "trusted", Receipt(RETRY, Reason.DESTINATION_UNAVAILABLE, "ConnectError")),
@@ -183,7 +156,7 @@ TRUST = [
 async def test_only_a_host_that_proves_its_name_is_told_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, trusted: str, receipt: Receipt
 ) -> None:
-    shown, context = certificate(tmp_path, name)
+    shown, context = certificates.certified(tmp_path, name)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(shown))
     settings = claims.settings(allowed_private_hosts="hooks.example")

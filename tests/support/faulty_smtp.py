@@ -21,13 +21,14 @@ _LARGEST_BYTES = 64 * 1_048_576
 class Relay:
     """What was taken: (envelope recipient, content) of each mail; `senders` are those of every envelope.
 
-    `greeting` is what a new connection hears.
+    `greeting` is what a new connection hears. `at_data` answers DATA when nobody was accepted: 354 waits for an end.
     """
 
     port: int = 0
     greeting: str = "220 relay ready"
     extensions: tuple[str, ...] = ("SMTPUTF8", "8BITMIME")
     at_rcpt: str = "250 OK"
+    at_data: str = "503 nobody to send it to"
     mails: list[tuple[str, bytes]] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class _Conversation:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     recipient: str = ""
+    accepted: bool = False
     taken: int = 0
 
     async def run(self) -> None:
@@ -77,7 +79,7 @@ class _Conversation:
         if verb == "MAIL":
             if self.relay.close_idle_after is not None and self.taken >= self.relay.close_idle_after:
                 raise _HungUpError
-            self.recipient = ""
+            self.recipient, self.accepted = "", False
             self.relay.senders.append(line[len("MAIL FROM:") :].partition(" ")[0])
             await _say(self.writer, "250 OK")
         elif verb == "RCPT":
@@ -85,12 +87,22 @@ class _Conversation:
             for earlier in ("mail", "rcpt"):
                 if await self._fault(earlier):
                     return
+            self.accepted = self.relay.at_rcpt.startswith("2")
             await _say(self.writer, self.relay.at_rcpt)
         elif verb == "DATA":
-            if not await self._fault("data"):
-                await self._content()
+            await (self._data() if self.accepted else self._for_nobody())
         else:
             await _say(self.writer, "250 OK")
+
+    async def _for_nobody(self) -> None:
+        await _say(self.writer, self.relay.at_data)
+        if self.relay.at_data.startswith("354"):
+            await self.reader.readuntil(b".\r\n")
+            await _say(self.writer, "554 nobody to send it to")
+
+    async def _data(self) -> None:
+        if not await self._fault("data"):
+            await self._content()
 
     async def _content(self) -> None:
         await _say(self.writer, "354 go on")

@@ -34,7 +34,7 @@ _AWAY_SECONDS = 2.0
 
 
 class MailSink:
-    """Sends mail through the configured relay, one command at a time on each of a few connections."""
+    """Sends mail through the configured relay, one at a time on each of a few connections."""
 
     single = True
 
@@ -118,13 +118,13 @@ class MailSink:
         return await self._once(envelope, message, progress, fresh=True)
 
     async def _once(self, envelope: Envelope, message: bytes, progress: Progress, *, fresh: bool) -> Receipt | Busy:
-        async with self._open.one(progress, fresh=fresh) as client:
-            if envelope.utf8 and not client.supports_extension("smtputf8"):
+        async with self._open.one(progress, fresh=fresh) as conversation:
+            if envelope.utf8 and not conversation.utf8:
                 return Receipt(AttemptOutcome.FAILED, Reason.UNSUPPORTED, "the relay takes ASCII addresses only")
             try:
-                await smtp.transfer(client, envelope, message, progress)
+                await smtp.transfer(conversation, envelope, message, progress)
             except smtp.RefusedError as refused:
-                await smtp.reset(client)
+                await smtp.reset(conversation)
                 return smtp.refused(refused)
         return Receipt(AttemptOutcome.DELIVERED)
 

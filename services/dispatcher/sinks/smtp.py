@@ -12,11 +12,13 @@ from aiosmtplib import SMTP, SMTPResponse
 
 from services.dispatcher.delivery.ports import Busy, Receipt
 from services.dispatcher.settings import Settings, SmtpSecurity
+from services.dispatcher.sinks.conversation import Conversation
 from shared.contract import mail_status
 from shared.contract.outcomes import AttemptOutcome, Reason
 
 _OK, _START_INPUT, _UNAVAILABLE, _PERMANENT = 250, 354, 421, 500
-_ACCEPTED = frozenset({250, 251})
+_VERBS = ((b"MAIL", {_OK}), (b"RCPT", {_OK, 251}), (b"DATA", {_START_INPUT}))
+"""The commands of a mail, and what the relay says to each where it takes it."""
 _BUSY_SECONDS = 5.0
 _IDLE_SECONDS = 30.0
 """Relays close what is idle after minutes; a connection left alone for longer is not trusted."""
@@ -24,7 +26,6 @@ _QUIT_SECONDS = 1.0
 _LONGEST_DETAIL = 200
 _AN_ADDRESS = re.compile(r"\S+@\S+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +58,37 @@ class Progress:
     handed_over: bool = False
 
 
-async def transfer(client: SMTP, envelope: Envelope, message: bytes, progress: Progress) -> None:
+async def transfer(conversation: Conversation, envelope: Envelope, message: bytes, progress: Progress) -> None:
     """Send one mail; returns when the relay has taken it.
 
     Raises:
         RefusedError: the relay said no; the connection can be used again after a reset.
         aiosmtplib.SMTPException, OSError: the connection broke; `progress` says at which side of the final dot.
     """
-    options = [b"SMTPUTF8"] if envelope.utf8 else []
-    await _asked(client, {_OK}, b"MAIL", b"FROM:<%s>" % envelope.sender.encode(), *options)
-    await _asked(client, _ACCEPTED, b"RCPT", b"TO:<%s>" % envelope.recipient.encode())
-    await _asked(client, {_START_INPUT}, b"DATA")
-    protocol = client.protocol
-    if protocol is None:
+    sender = b"MAIL FROM:<%s>%s" % (envelope.sender.encode(), b" SMTPUTF8" if envelope.utf8 else b"")
+    answers = await conversation.ask(sender, b"RCPT TO:<%s>" % envelope.recipient.encode(), b"DATA")
+    for (verb, expected), answer in zip(_VERBS, answers, strict=False):
+        if answer.code not in expected:
+            if answers[-1].code == _START_INPUT:  # sent along, and now it must have its end (RFC 2920, 3.1)
+                await conversation.tell(b"")
+            raise RefusedError(answer, verb)
+    if len(answers) < len(_VERBS) or not conversation.usable:
         raise aiosmtplib.SMTPServerDisconnected("the connection was lost before the mail was sent")
     progress.handed_over = True
-    protocol.write(_LEADING_DOT.sub(b"..", message) + b".\r\n")
-    response = await protocol.read_response(timeout=client.timeout)
+    response = await conversation.tell(message)
     if response.code != _OK:
         raise RefusedError(response)
 
 
-async def reset(client: SMTP) -> None:
+async def reset(conversation: Conversation) -> None:
     """Make a connection ready for the next mail after a refusal, or close it."""
     try:
-        await _asked(client, {_OK}, b"RSET")
-    except (RefusedError, aiosmtplib.SMTPException, OSError):
-        client.close()
-
-
-async def _asked(client: SMTP, expected: set[int] | frozenset[int], *command: bytes) -> None:
-    response = await client.execute_command(*command)
-    if response.code not in expected:
-        raise RefusedError(response, command[0])
+        (answer,) = await conversation.ask(b"RSET")
+    except (aiosmtplib.SMTPException, OSError):
+        conversation.close()
+    else:
+        if answer.code != _OK:
+            conversation.close()
 
 
 def answered(response: SMTPResponse) -> Receipt | Busy:
@@ -118,7 +117,7 @@ def told(response: SMTPResponse) -> str:
 
 @dataclass(slots=True)
 class _Idle:
-    client: SMTP
+    conversation: Conversation
     mails: int
     since: float
 
@@ -132,7 +131,7 @@ class Connections:
         self._idle: list[_Idle] = []
 
     @asynccontextmanager
-    async def one(self, progress: Progress, *, fresh: bool) -> AsyncIterator[SMTP]:
+    async def one(self, progress: Progress, *, fresh: bool) -> AsyncIterator[Conversation]:
         """A connection for one mail, kept for the next unless the body raises or it has served long enough.
 
         A body that is cancelled has left the conversation in the middle, so its connection is closed.
@@ -143,41 +142,41 @@ class Connections:
         idle = await self._taken(fresh=fresh)
         progress.reused = idle.mails > 0
         try:
-            yield idle.client
+            yield idle.conversation
         except BaseException:
-            idle.client.close()
+            idle.conversation.close()
             raise
         await self._given_back(idle)
 
     async def close(self) -> None:
         """Say goodbye on every idle connection."""
         for idle in self._idle:
-            await _quit(idle.client)
+            await _quit(idle.conversation)
         self._idle.clear()
 
     async def _taken(self, *, fresh: bool) -> _Idle:
         now = asyncio.get_running_loop().time()
         while self._idle and not fresh:
             idle = self._idle.pop()
-            if idle.client.is_connected and now - idle.since < _IDLE_SECONDS:
+            if idle.conversation.usable and now - idle.since < _IDLE_SECONDS:
                 return idle
-            idle.client.close()
+            idle.conversation.close()
         client = _client(self._settings, self._hostname)
         try:
             await client.connect()
             await client.ehlo()
+            return _Idle(Conversation(client), 0, now)
         except BaseException:
             client.close()
             raise
-        return _Idle(client, 0, now)
 
     async def _given_back(self, idle: _Idle) -> None:
         idle.mails += 1
         idle.since = asyncio.get_running_loop().time()
-        if not idle.client.is_connected:
+        if not idle.conversation.usable:
             return
         if idle.mails >= self._settings.smtp_mails_per_connection:
-            await _quit(idle.client)
+            await _quit(idle.conversation)
         else:
             self._idle.append(idle)
 
@@ -196,7 +195,8 @@ def _client(settings: Settings, hostname: str) -> SMTP:
     )
 
 
-async def _quit(client: SMTP) -> None:
+async def _quit(conversation: Conversation) -> None:
     with suppress(aiosmtplib.SMTPException, OSError):
-        await client.quit(timeout=_QUIT_SECONDS)
-    client.close()
+        async with asyncio.timeout(_QUIT_SECONDS):
+            await conversation.ask(b"QUIT")
+    conversation.close()
