@@ -66,6 +66,19 @@ async def test_deliveries_arrive_once_and_are_recorded_told_and_counted(
     assert await bench.owner.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+async def test_what_a_slow_destination_ends_one_by_one_is_recorded_together(
+    bench: Bench, receiver: Receiver, kafka_settings: KafkaSettings, database: databases.Database
+) -> None:
+    requests = await asked(bench, f"{receiver.url}/ada/200", 30)
+    async with lanes.running(kafka_settings, database.dsn("dispatcher"), PUSH, webhook_connections=1) as lane:
+        await lane.ask(*requests)
+        await until_all(bench, "sent", 30)
+    records_of_outcomes = await bench.owner.fetchval(
+        "SELECT last_value FROM pg_sequences WHERE sequencename ~ 'outbox'"
+    )
+    assert records_of_outcomes <= 10
+
+
 async def test_a_destination_that_hangs_holds_neither_the_partition_nor_the_others(
     bench: Bench, receiver: Receiver, kafka_settings: KafkaSettings, database: databases.Database
 ) -> None:
