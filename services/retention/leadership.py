@@ -11,7 +11,6 @@ _LEADER = 7_461_003
 
 _TRY = "SELECT pg_try_advisory_lock($1)"
 _CONFIRM = "SELECT 1"
-_RELEASE = "SELECT pg_advisory_unlock($1)"
 
 
 class Leadership:
@@ -34,5 +33,8 @@ async def sought(pool: Pool) -> AsyncIterator[Leadership | None]:
             if not await connection.fetchval(_TRY, _LEADER):
                 yield None
                 return
-            yield Leadership(connection)
-            await connection.execute(_RELEASE, _LEADER)
+            try:
+                yield Leadership(connection)
+            finally:
+                if not connection.is_closed():
+                    await connection.reset()

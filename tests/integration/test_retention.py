@@ -7,11 +7,13 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
+from services.retention import leadership
 from shared.contract import ids, messages, topics
 from shared.kafka.consumer import Consumer, open_consumer
-from shared.postgres.pool import Pool
-from shared.runtime.settings import KafkaSettings
+from shared.postgres.pool import Pool, open_pool
+from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.support import databases, expiring, mailing, service, waiting
 from tests.support.mailing import Taken
 
@@ -274,6 +276,21 @@ async def test_one_replica_leads_and_another_takes_over_when_it_is_killed(
             await mailing.shift_clock(owner, timedelta(days=8))
             await _left(owner, set())
             assert await second.stop() == 0
+
+
+async def test_who_fails_while_it_leads_leads_no_longer(database: databases.Database) -> None:
+    told = PostgresSettings(postgres_dsn=SecretStr(database.dsn("retention")))
+    async with open_pool(told, "first") as first, open_pool(told, "second") as second:
+        with pytest.raises(ValueError, match="failed"):
+            await _failing(first)
+        async with leadership.sought(second) as leading:
+            assert leading is not None
+
+
+async def _failing(pool: Pool) -> None:
+    async with leadership.sought(pool) as leading:
+        assert leading is not None
+        raise ValueError("failed")
 
 
 async def _leads(owner: Pool, count: int) -> None:
