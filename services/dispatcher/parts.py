@@ -9,7 +9,7 @@ from shared.contract.importance import Lane
 from shared.kafka.consumer import Consumer, open_consumer
 from shared.kafka.producer import Producer
 from shared.postgres.opening import checked_pool
-from shared.postgres.pool import Pool
+from shared.postgres.pool import BY_INDEX, Pool
 from shared.runtime.startup import Start
 
 
@@ -32,7 +32,7 @@ class Parts:
         """
         if lane not in self.pools:
             application, check = f"tocsin-dispatcher-{lane}", f"postgres.{lane}"
-            self.pools[lane] = await checked_pool(self.start, self.settings, application, check)
+            self.pools[lane] = await checked_pool(self.start, self.settings, application, check, BY_INDEX)
         return self.pools[lane]
 
     async def consumer(self, group: str, topic: str, max_records: int) -> Consumer:
