@@ -100,7 +100,7 @@ def examine(asked: Asked, now: datetime) -> Valid | Refused:
     already = {error.pointer for error in unstorable}
     errors = [*unstorable, *(error for error in found if error.pointer not in already)]
     if request is None or text is None:
-        return _refused([*_moved(errors, asked.at), *key_errors])
+        return _refused([*_moved([*errors, *_beyond(asked.body, errors, now)], asked.at), *key_errors])
     meaning = rules.findings(request, now)
     if key_errors or meaning.errors or (meaning.late and key is None):
         return _refused([*_moved([*meaning.errors, *meaning.late], asked.at), *key_errors])
@@ -198,6 +198,27 @@ def _validated(asked: Asked, text: bytes | None) -> tuple[NotificationRequest | 
         return _REQUEST.validate_json(text, strict=True, by_alias=True, by_name=False), []
     except pydantic.ValidationError as error:
         return None, field_errors.from_pydantic(error.errors(include_url=False, include_input=False))
+
+
+_STAND_INS = {"source": "-", "name": "-", "description": "-"}
+
+
+def _beyond(body: Any, errors: Sequence[FieldError], now: datetime) -> list[FieldError]:
+    """What the rules say of the fields that are well formed, so that a caller learns it together with `errors`."""
+    if not isinstance(body, dict):
+        return []
+    wrong = {_field(error) for error in errors}
+    well_formed = {**_STAND_INS, **{name: value for name, value in body.items() if name not in wrong}}
+    request, _ = _validated(Asked(well_formed, {}), documents.encoded(well_formed))
+    if request is None:
+        return []
+    meaning = rules.findings(request, now)
+    return [error for error in (*meaning.errors, *meaning.late) if _field(error) not in wrong]
+
+
+def _field(error: FieldError) -> str:
+    """The field of the body that an error is in (a JSON pointer, RFC 6901)."""
+    return error.pointer.removeprefix("/").partition("/")[0].replace("~1", "/").replace("~0", "~")
 
 
 def _agreed_key(asked: Asked, request: NotificationRequest | None) -> tuple[str | None, list[FieldError]]:

@@ -67,7 +67,7 @@ def valid(asked_body: Any, **keys: str) -> Valid:
         pytest.param(body(name="Bcc: x\r\nfoo"), {("/name", "value_error")}, id="line break in a name"),
         pytest.param(body(options={"a": ["\x00"]}), {("/options/a/0", "nul")}, id="NUL in options"),
         pytest.param(body(options={"\ud800": 1}), {("/options", "lone_surrogate")}, id="surrogate as a name"),
-        pytest.param(body(options={"a": "x" * 16_384}), {("/options", "too_long")}, id="large options"),
+        pytest.param(body(options={"a": "x" * 16_377}), {("/options", "too_long")}, id="16,385 bytes of options"),
         pytest.param(body(options=[]), {("/options", "object_type")}, id="list for options"),
         pytest.param(
             body(options={"email": "imediate", "window_seconds": "5m", "on_ambiguous": "Hold"}),
@@ -131,6 +131,15 @@ def valid(asked_body: Any, **keys: str) -> Valid:
              ("/expires_at", "past")},
             id="rules beside rules",
         ),
+        pytest.param(
+            body(name="n" * 256, source=..., script="mine", expires_at="2020-01-01T00:00:00Z", **{"a/b": 1}),
+            {("/name", "string_too_long"), ("/source", "missing"), ("/a~1b", "extra_forbidden"),
+             ("/script", "unknown_script"), ("/expires_at", "past")},
+            id="rules beside fields",
+        ),
+        pytest.param(
+            body(name="a\x00", action_url="x"), {("/name", "nul"), ("/action_url", "url")}, id="rules beside NUL"
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_every_error(asked_body: Any, expected: set[tuple[str, str]]) -> None:
@@ -173,6 +182,9 @@ def test_what_expires_before_it_is_due_is_refused() -> None:
     [
         pytest.param({"name": "n" * 255, "description": "d" * 4_096, "source": "s" * 100}, id="longest texts"),
         pytest.param({"name": "\U0001f600" * 255}, id="characters are code points"),
+        pytest.param({"options": {"a": "x" * 16_376}}, id="16,384 bytes of options"),
+        pytest.param({"items": [{"table": "t", "id": "i" * 255}] * 100}, id="100 items"),
+        pytest.param({"idempotency_key": "k" * 255}, id="longest key"),
         pytest.param({"recipients": [str(number) for number in range(10_000)]}, id="10,000 recipients"),
         pytest.param({"description": "two\nlines\tand a tab"}, id="a description of lines"),
         pytest.param({"expires_at": "2026-11-23t20:00:00.123456789z"}, id="small letters and nanoseconds"),

@@ -54,6 +54,11 @@ def test_an_event_in_binary_mode_asks_the_same() -> None:
         pytest.param({"id": ...}, {("/id", "missing")}, id="no id"),
         pytest.param({"id": ""}, {("/id", "string_type")}, id="empty id"),
         pytest.param({"id": 5, "source": ...}, {("/id", "string_type"), ("/source", "missing")}, id="two at once"),
+        pytest.param(
+            {"id": ..., "type": "x", "datacontenttype": "text/xml"},
+            {("/id", "missing"), ("/type", "unsupported"), ("/datacontenttype", "unsupported")},
+            id="of several kinds",
+        ),
         pytest.param({"specversion": "0.3"}, {("/specversion", "unsupported")}, id="old version"),
         pytest.param({"type": "com.example.thing"}, {("/type", "unsupported")}, id="another type"),
         pytest.param({"source": "s" * 256}, {("/source", "string_too_long")}, id="long source"),
@@ -71,7 +76,7 @@ def test_a_structured_event_that_is_none_is_refused(changed: dict[str, Any], exp
 
 def test_an_event_in_binary_mode_that_is_none_is_refused_by_the_names_of_its_attributes() -> None:
     found = reading.read(Envelope(b"no JSON", "text/xml", {"specversion": "1.0", "id": "1", "type": "t"}, {}))
-    assert errors(found) == {("", "missing"), ("", "not_json")}
+    assert errors(found) == {("", "missing"), ("", "unsupported"), ("", "not_json")}
     assert isinstance(found, Refused)
     assert found.errors[0].detail.startswith("attribute source")
 

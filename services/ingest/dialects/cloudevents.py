@@ -72,13 +72,13 @@ def _attribute_errors(event: Mapping[str, Any]) -> list[FieldError]:
         for name in ("specversion", "id", "source", "type")
         if name in event and (not isinstance(event[name], str) or not event[name])
     ]
-    if errors:
-        return errors
-    if event["specversion"] != "1.0":
+    text = {name: value for name, value in event.items() if name not in {error.pointer for error in errors}}
+    if text.get("specversion", "1.0") != "1.0":
         errors.append(_error("specversion", "unsupported", "must be 1.0"))
-    if event["type"] != TYPE:
+    if text.get("type", TYPE) != TYPE:
         errors.append(_error("type", "unsupported", f"must be {TYPE}"))
-    if len(event["source"]) > _LONGEST_SOURCE or documents.unstorable(event["source"]):
+    source = text.get("source", "")
+    if len(source) > _LONGEST_SOURCE or documents.unstorable(source):
         errors.append(_error("source", "string_too_long", f"must be well-formed and at most {_LONGEST_SOURCE} long"))
     kind = event.get("datacontenttype", "application/json")
     if not isinstance(kind, str) or not is_json(kind):
