@@ -64,11 +64,14 @@ FROM fanouts WHERE tenant = $1 AND ($2 = ANY (recipients) OR $2 = ANY (resolved)
   AND ($3::uuid IS NULL OR notification_id > $3)
 ORDER BY notification_id LIMIT $4
 """
-_ASKED_FOR = """
-SELECT id AS place, to_jsonb(n) - 'tenant' AS row FROM notifications n
+_NO_OTHERS = "CASE WHEN n.completed_by IS DISTINCT FROM $2 THEN '{\"completed_by\": null}' ELSE '{}' END::jsonb"
+"""Who else completed a notification is nothing about this person."""
+
+_ASKED_FOR = f"""
+SELECT id AS place, to_jsonb(n) - 'tenant' || {_NO_OTHERS} AS row FROM notifications n
 WHERE tenant = $1 AND owner = left('sendNotification:' || $2::text, 255) AND ($3::uuid IS NULL OR id > $3)
 ORDER BY id LIMIT $4
-"""
+"""  # noqa: S608 - put together of constants
 _DELIVERIES_OF = """
   (SELECT coalesce(jsonb_agg(to_jsonb(d) - 'tenant' || jsonb_build_object('attempts', (
      SELECT coalesce(jsonb_agg(to_jsonb(a) - 'tenant' ORDER BY a.attempt), '[]') FROM attempts a
@@ -87,7 +90,7 @@ ORDER BY told.id
 _ITEMS = f"""
 SELECT told.subject_id AS place, to_jsonb(told) - 'tenant' - 'subject_id' || jsonb_build_object(
   'notification', (
-    SELECT to_jsonb(n) - 'tenant' - 'owner' FROM notifications n
+    SELECT to_jsonb(n) - 'tenant' - 'owner' || {_NO_OTHERS} FROM notifications n
     WHERE n.tenant = told.tenant AND n.id = told.subject_id AND n.expires_on = told.expires_on),
   'deliveries', {_DELIVERIES_OF},
   'timeline', (
