@@ -34,16 +34,24 @@ async def required(
 
 # Of a template that was changed since the notification was accepted: the newest version that these params suffice for.
 _HTML = """
-SELECT html FROM templates WHERE tenant = $1 AND name = $2 AND required <@ $3::text[] ORDER BY version DESC LIMIT 1
+SELECT html, deleted_at IS NOT NULL AS is_deleted FROM templates
+WHERE tenant = $1 AND name = $2 AND required <@ $3::text[] ORDER BY is_deleted, version DESC LIMIT 1
 """
 
 
 async def html(source: Pool | Connection, tenant: str, name: str, params: Collection[str]) -> str | None:
     """The text to send with; deleted ones count, since what was accepted is sent. None when there is none.
 
+    In the place of a deleted one the product's own of that name comes back, if the params suffice for it.
+
     Raises:
         TransientError: PostgreSQL is away.
     """
     with transient_when_away():
-        found: str | None = await source.fetchval(_HTML, tenant, name, list(params))
-    return found if found is not None else shipped.sources().get(name)
+        row = await source.fetchrow(_HTML, tenant, name, list(params))
+    own: str | None = None if row is None else row["html"]
+    if row is not None and not row["is_deleted"]:
+        return own
+    of_product = shipped.sources().get(name)
+    suffices = of_product is not None and language.params_of(of_product).required <= set(params)
+    return of_product if suffices or own is None else own

@@ -51,8 +51,16 @@ async def test_the_shipped_template_can_be_overridden_and_comes_back(console: Co
     await put(console, "own {{ emailBody|html }}", path)
     assert (await console.ask("GET", path)).json["version"] == 1
     assert (await console.ask("GET", f"{path}?version=0")).json == shipped
+    assert await html(console, SHIPPED, "emailBody") == "own {{ emailBody|html }}"
+    await put(console, "own {{ other }}", path)
     assert (await console.ask("DELETE", path)).status == 204
     assert (await console.ask("GET", path)).json == shipped
+    assert await html(console, SHIPPED, "emailBody", "other") == shipped["html"], "what is deleted serves no new mail"
+    assert await html(console, SHIPPED, "other") == "own {{ other }}", "nor is what was accepted left without"
+
+
+async def html(console: Console, name: str, *params: str) -> str | None:
+    return await templates.html(console.owner, console.tenant, name, params)
 
 
 async def required(console: Console) -> Sequence[str] | None:
@@ -66,7 +74,7 @@ async def test_what_is_deleted_takes_no_new_mail_but_still_serves_what_was_accep
     assert (await console.ask("DELETE", ORDER)).status == 404
     assert (await console.ask("GET", ORDER)).status == 404
     assert await required(console) is None
-    assert await templates.html(console.owner, console.tenant, "order.html", ["order"]) == "<p>{{ order }}</p>"
+    assert await html(console, "order.html", "order") == "<p>{{ order }}</p>"
     assert (await put(console, "<p>{{ order }}</p>"))["version"] == 2
 
 
