@@ -259,7 +259,8 @@ RETURNING id
 async def test_the_admins_are_told_once_when_the_last_delivery_has_ended(bench_of: Any) -> None:
     async with bench_of() as bench:
         await intake.users(bench.database, 3)
-        await bench.rows("UPDATE users SET roles = '{COMPANY_ADMIN}' WHERE id IN ('u1', 'u2') RETURNING id")
+        await bench.rows("UPDATE users SET roles = '{COMPANY_ADMIN}' WHERE id = 'u1' RETURNING id")
+        await bench.rows("UPDATE users SET roles = '{SUPER_USER}' WHERE id = 'u2' RETURNING id")
         await intake.users(bench.database, 2, tenant="globex")
         sent = message("default", "u0", "u1", "ghost", name="Team news", completion_email=True,
                        options={"email": "immediate"}, importance="info")  # fmt: skip

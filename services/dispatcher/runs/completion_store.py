@@ -67,10 +67,11 @@ async def failures(connection: Connection, run: Run) -> list[Failure]:
 
 
 _ADMINS = """
-SELECT id, locale FROM users WHERE tenant = $1 AND 'COMPANY_ADMIN' = ANY (roles) AND kind = 'user' ORDER BY id LIMIT $2
+SELECT id, locale FROM users WHERE tenant = $1 AND roles && '{COMPANY_ADMIN,SUPER_USER}' AND kind = 'user'
+ORDER BY id LIMIT $2
 """
 
 
 async def admins(connection: Connection, tenant: str) -> list[Admin]:
-    """The users with the role COMPANY_ADMIN (B12)."""
+    """The tenant's admins: users with the role COMPANY_ADMIN or SUPER_USER, of every company (B12)."""
     return [Admin(row["id"], row["locale"]) for row in await connection.fetch(_ADMINS, tenant, MAX_RECIPIENTS)]
