@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from services.dispatcher import store_directory, store_mails, store_rows, store_stored
-from services.dispatcher.delivery import claim_store, outcome_store
+from services.dispatcher.delivery import claim_statements, outcome_store
 from services.dispatcher.fanout import store as fanout_store
 from services.dispatcher.intake import store as intake_store
 from shared.contract.importance import Lane
@@ -17,7 +17,7 @@ from tests.support import intake
 from tests.support.databases import Database
 
 MODULES = (
-    store_directory, store_rows, store_stored, fanout_store, intake_store, burial, claim_store, outcome_store,
+    store_directory, store_rows, store_stored, fanout_store, intake_store, burial, claim_statements, outcome_store,
     store_mails, audiences, outbox, templates,
 )  # fmt: skip
 

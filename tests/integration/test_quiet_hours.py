@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.dispatcher.delivery import claim_store
+from services.dispatcher.delivery import claim_statements
 from shared.contract.importance import Lane
 from shared.contract.outcomes import Channel, Reason
 from tests.integration.test_dispatcher_plans import plan
@@ -177,7 +177,7 @@ async def test_push_asks_the_index_of_those_who_have_quiet_hours_and_no_other_of
 ) -> None:
     async with intake.connected(database.owner) as connection:
         await connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
-        found = await plan(connection, claim_store._CLAIM_PUSH)  # noqa: SLF001 - the statement itself
+        found = await plan(connection, claim_statements.PUSH)
     lines = [line for line in found.splitlines() if "users" in line]
     assert len(lines) == 1
     assert "users_quiet" in lines[0]
