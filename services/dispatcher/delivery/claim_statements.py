@@ -42,8 +42,8 @@ judged AS MATERIALIZED (
 ),"""
 
 _JUDGED_EMAIL = """
-told AS (
-  SELECT a.id AS delivery_id, n.cancelled_at, n.expires_at, n.class_key,
+told AS (  -- with all that is asked: a join back to it would compare the batch with itself
+  SELECT a.*, n.cancelled_at, n.expires_at, n.class_key,
     coalesce(n.options ->> 'on_ambiguous' = 'hold', false) AS holds, n.mail IS NOT NULL AS templated,
     jsonb_build_array(jsonb_build_array(n.id, n.name, n.description, n.importance, n.class_key, n.css_class,
       n.requires_action, n.completed_at IS NOT NULL, n.action_url, n.items, n.created_at, n.asset)) AS notices,
@@ -56,7 +56,7 @@ told AS (
   LEFT JOIN LATERAL preferred(a.tenant, a.recipient, 'email', n.class_key, n.asset, $11 = 'urgent') p ON true
   WHERE a.subject = 'notification'
   UNION ALL
-  SELECT a.id, NULL, NULL, g.class_key, coalesce(m.holds, false), false, coalesce(m.notices, '[]'),
+  SELECT a.*, NULL, NULL, g.class_key, coalesce(m.holds, false), false, coalesce(m.notices, '[]'),
     m.unwanted AND m.notices IS NULL
   FROM asked a CROSS JOIN LATERAL (
     SELECT g.class_key FROM digests g
@@ -91,22 +91,21 @@ told AS (
       'mail.interact_url')
   GROUP BY p.tenant
 ), judged AS MATERIALIZED (
-  SELECT a.*, n.notices, coalesce(nullif(k.name, ''), n.class_key) AS class_name, n.holds, n.templated,
+  SELECT a.*, coalesce(nullif(k.name, ''), a.class_key) AS class_name,
     jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone, f.properties) AS target,
-    least(q.until, n.expires_at) AS quiet_until,
-    CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
-         WHEN n.expires_at <= db_now() THEN 'expired'
+    least(q.until, a.expires_at) AS quiet_until,
+    CASE WHEN a.cancelled_at IS NOT NULL THEN 'cancelled'
+         WHEN a.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
-         WHEN n.unwanted THEN 'unsubscribed'
-         WHEN n.notices = '[]' THEN 'empty_digest'
+         WHEN a.unwanted THEN 'unsubscribed'
+         WHEN a.notices = '[]' THEN 'empty_digest'
          WHEN u.id IS NULL THEN 'unknown_recipient'
          WHEN u.kind = 'system' THEN 'system_user'
          WHEN coalesce(u.email, '') = '' THEN 'no_address'
          WHEN s.suppressed THEN 'suppressed'
          WHEN q.until IS NOT NULL THEN 'quiet_hours'
     END AS reason
-  FROM asked a
-  JOIN told n ON n.delivery_id = a.id
+  FROM told a
   LEFT JOIN tenants t ON t.id = a.tenant
   LEFT JOIN users u ON u.tenant = a.tenant AND u.id = a.recipient
   LEFT JOIN senders f ON f.tenant = a.tenant
@@ -118,7 +117,7 @@ told AS (
     SELECT quiet_until(db_now(), u.quiet_from, u.quiet_to, coalesce(u.timezone, 'UTC')) AS until
     WHERE $11 <> 'urgent' AND u.quiet_from IS NOT NULL
   ) q ON true
-  LEFT JOIN classes k ON k.tenant = a.tenant AND k.key = n.class_key
+  LEFT JOIN classes k ON k.tenant = a.tenant AND k.key = a.class_key
 ),"""
 
 # In the order of ids, so that two claims of the same deliveries never wait for each other in a ring.
