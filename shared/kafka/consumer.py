@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
-from shared.kafka import tolerance
+from shared.kafka import fetching, tolerance
 from shared.retry import Backoff
 from shared.runtime import lifecycle
 from shared.runtime.setbacks import Setbacks
@@ -58,6 +58,7 @@ class Consumer:
         self._watched: dict[TopicPartition, tuple[int, float]] = {}
         self._asked_at = time.monotonic()
         tolerance.install()
+        fetching.install()
         self._client: Any = AIOKafkaConsumer(
             *(settings.topic(topic) for topic in topics),
             bootstrap_servers=settings.kafka_bootstrap,
@@ -67,7 +68,6 @@ class Consumer:
             session_timeout_ms=int(settings.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
             max_poll_interval_ms=_LONGEST_OUTAGE_MS,
-            fetch_max_wait_ms=100,
         )
 
     async def start(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -43,6 +44,21 @@ async def test_every_record_sent_is_read_once_when_all_goes_well(kafka_settings:
         await producer.send_all(records(500))
     seen = await read_until(kafka_settings, 500)
     assert sorted(filter(None, seen)) == sorted(f"value {number}".encode() for number in range(500))
+
+
+async def test_an_idle_consumer_seldom_asks(kafka_settings: KafkaSettings, caplog: pytest.LogCaptureFixture) -> None:
+    async with (
+        open_consumer(kafka_settings, "idle", [topics.REQUESTS], 100) as consumer,
+        open_producer(kafka_settings) as producer,
+        asyncio.timeout(30),
+    ):
+        await producer.send(records(1)[0])
+        while not (await consumer.batch()).records:
+            continue
+        with caplog.at_level(logging.DEBUG, "aiokafka.consumer.fetcher"):
+            assert not (await consumer.batch(wait_seconds=2.0)).records
+        asked = [said for said in caplog.messages if f"{topics.REQUESTS}', partition=0)" in said]
+        assert 0 < len(asked) <= 6
 
 
 async def test_a_batch_is_repeated_until_its_work_succeeds_and_committed_only_then(
