@@ -5,6 +5,7 @@ month after the mail), and all that a holder can do with one is to stop a kind o
 """
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 
 import orjson
@@ -80,4 +81,6 @@ def _signer(content: bytes) -> Signer:
     secrets = content.split()
     if any(len(secret) < SHORTEST_SECRET for secret in secrets):
         raise ValueError(f"each unsubscribe secret, one a line, must have {SHORTEST_SECRET} characters or more")
-    return Signer(secrets, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+    # As the signer derives keys by itself ("hmac"), but once and not for each link.
+    keys = [hmac.digest(secret, _SALT, hashlib.sha256) for secret in secrets]
+    return Signer(keys, key_derivation="none", digest_method=hashlib.sha256)

@@ -188,7 +188,7 @@ def _shown(item: MailItem, recipient: MailRecipient, said: Words) -> dict[str, A
     facts = (
         said.text("importance", item.importance),
         said.text("state", item.state),
-        _local(item.created_at, recipient.locale, recipient.timezone),
+        _local(item.created_at.replace(second=0, microsecond=0), recipient.locale, recipient.timezone),
     )
     acting = item.action_url if item.action_url and markdown.is_link(item.action_url) else None
     return {
@@ -206,7 +206,7 @@ def _shown(item: MailItem, recipient: MailRecipient, said: Words) -> dict[str, A
 
 @functools.lru_cache(maxsize=1024)
 def _local(moment: datetime, locale: str | None, timezone: str | None) -> str:
-    """Date and time to the minute; UTC is named, the reader's own zone is not."""
+    """Date and time of a minute, which many mails share; UTC is named, the reader's own zone is not."""
     language, zone = _language(locale), _zone(timezone)
     local = moment.astimezone(zone)
     told = f"{format_date(local, 'medium', language)} {format_time(local, 'short', tzinfo=zone, locale=language)}"

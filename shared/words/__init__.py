@@ -20,20 +20,15 @@ _FALLBACK = "en"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the product says in one language; `said` holds texts by section and key, as in its file."""
+    """What the product says in one language; `said` holds texts by section and key, as in its file.
+
+    `language` is its tag, and `direction` how it is written, as HTML's `lang` and `dir` want them.
+    """
 
     locale: Locale
     said: Mapping[str, Mapping[str, Any]]
-
-    @property
-    def language(self) -> str:
-        """Its tag, as HTML's `lang` wants it."""
-        return str(self.locale.language)
-
-    @property
-    def direction(self) -> str:
-        """In which direction it is written, as HTML's `dir` wants it."""
-        return str(self.locale.text_direction)
+    language: str
+    direction: str
 
     def text(self, section: str, key: str, **values: str) -> str:
         """A text with its values."""
@@ -68,4 +63,5 @@ def of(locale: str | None) -> Words:
 def in_language(language: str) -> Words:
     """The words of one of `LANGUAGES`."""
     source = (resources.files(__name__) / f"{language}.toml").read_text("utf-8")
-    return Words(Locale(language), tomllib.loads(source))
+    locale = Locale(language)
+    return Words(locale, tomllib.loads(source), str(locale.language), str(locale.text_direction))

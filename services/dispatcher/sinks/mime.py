@@ -5,6 +5,7 @@ Held against the standard library's parser by tests. Lines end in CRLF and are n
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,13 +97,19 @@ def message(header: Header, mail: RenderedMail) -> bytes:
         sender=header.sender if header.reply_to is None else f"{header.sender}\r\nReply-To: {header.reply_to}",
         recipient=header.recipient,
         subject=_encoded(mail.subject),
-        date=format_datetime(header.date),
+        date=_date(header.date.replace(microsecond=0)),
         message_id=header.message_id,
         more="" if header.unsubscribe is None else _UNSUBSCRIBE.format(link=_folded(header.unsubscribe)),
     )
     return b"".join((
         head.encode(), _TEXT_PART, _quoted(mail.text), b"\r\n", *_html_part(mail), b"\r\n", _END,
     ))  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _date(second: datetime) -> str:
+    """A moment as a header says it; mails of the same second share it."""
+    return format_datetime(second)
 
 
 def _folded(link: str) -> str:
