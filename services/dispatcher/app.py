@@ -86,7 +86,7 @@ async def sink_loops(parts: Parts, channel: Channel, lane: Lane) -> Loops:
         beating,
     )
     parts.start.health.live[f"loop.{slot.role}"] = beating.missing
-    return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink)).run}
+    return {slot.role: delivery.DeliveryLoop(stages, _delivery_rules(settings, sink), clock).run}
 
 
 def _delivery_rules(settings: Settings, sink: ports.Sink) -> delivery.Rules:

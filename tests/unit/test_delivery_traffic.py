@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest_asyncio
 
@@ -10,15 +11,29 @@ from services.dispatcher.delivery.admission import Limits
 from services.dispatcher.delivery.ports import Busy, Claim, Receipt
 from services.dispatcher.delivery.traffic import Ends, Traffic
 from shared.contract.outcomes import AttemptOutcome
-from tests.support import claims, waiting
+from tests.support import claims
 
 DELIVERED = Receipt(AttemptOutcome.DELIVERED)
+
+
+@dataclass
+class Stepped:
+    """A clock that goes on when a test says so."""
+
+    seconds: float = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 8, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 @dataclass
 class Road:
     """A destination's far end: sends to `slow` wait until the gate opens, `full` says busy."""
 
+    clock: Stepped = field(default_factory=Stepped)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     running: int = 0
     most: int = 0
@@ -35,7 +50,7 @@ class Road:
 
     def traffic(self, group: asyncio.TaskGroup, limits: Limits) -> Traffic:
         ends = Ends(lambda claim, _receipt, _seconds: self.sent.append(claim), lambda *put: self.put_off.append(put))
-        return Traffic(group, limits, self.send, ends)
+        return Traffic(group, limits, self.send, ends, self.clock)
 
 
 @pytest_asyncio.fixture
@@ -94,20 +109,31 @@ async def test_what_waits_for_a_destination_that_is_full_is_put_off_with_it(road
 
 async def test_what_has_waited_too_long_is_put_off_while_sends_hang(road: Road) -> None:
     async with asyncio.TaskGroup() as group:
-        traffic = road.traffic(group, Limits(100, 1, wait_seconds=0.05))
+        traffic = road.traffic(group, Limits(100, 1, wait_seconds=5.0))
         hanging, behind = to("slow"), to("slow")
         traffic.admit("slow", hanging, 2)
         await turned()
         traffic.admit("slow", behind, 2)
-
-        async def swept() -> object:
-            traffic.sweep()
-            return road.put_off
-
-        await waiting.until(swept, 5, "what waited to be put off")
+        road.clock.seconds += 5.1
+        traffic.sweep()
         assert [claim for claim, _ in road.put_off] == [behind]
         road.gate.set()
     assert road.sent == [hanging]
+
+
+async def test_what_has_waited_too_long_is_not_sent_although_nobody_swept(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic = road.traffic(group, Limits(100, 1, wait_seconds=5.0))
+        hanging, old, fresh = to("slow"), to("slow"), to("slow")
+        traffic.admit("slow", hanging, 3)
+        await turned()
+        traffic.admit("slow", old, 3)
+        road.clock.seconds += 4.0
+        traffic.admit("slow", fresh, 3)
+        road.clock.seconds += 1.1
+        road.gate.set()
+    assert road.sent == [hanging, fresh]
+    assert [claim for claim, _ in road.put_off] == [old]
 
 
 async def test_what_has_not_begun_can_be_taken_back(road: Road) -> None:

@@ -21,6 +21,7 @@ from services.dispatcher.delivery.publisher import Publisher
 from services.dispatcher.delivery.pulse import Pulse
 from services.dispatcher.delivery.reader import Reader
 from services.dispatcher.delivery.traffic import Ends, Traffic
+from shared.clock import Clock
 from shared.contract.outcomes import AttemptOutcome, Reason
 from shared.errors import TransientError
 from shared.failpoint import failpoint
@@ -55,9 +56,10 @@ class Stages:
 class DeliveryLoop:
     """Claim → send → record. Holds at most `limits.in_flight` claims and does not read while it does."""
 
-    def __init__(self, stages: Stages, rules: Rules) -> None:
+    def __init__(self, stages: Stages, rules: Rules, clock: Clock) -> None:
         self._stages = stages
         self._rules = rules
+        self._clock = clock
         self._journal = Journal(stages.store, rules.batch, self._written)
         self._held = 0
         self._freed = asyncio.Event()
@@ -70,7 +72,7 @@ class DeliveryLoop:
             writing = group.create_task(self._journal.write(), name="journal")
             group.create_task(self._stages.publisher.publish(), name="publisher")
             ends = Ends(self._answered, self._put_off)
-            traffic = Traffic(group, self._rules.limits, self._send, ends)
+            traffic = Traffic(group, self._rules.limits, self._send, ends, self._clock)
             while await self._room(traffic, stop):
                 claimed = await self._stages.reader.claimed(stop)
                 if claimed is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from services.dispatcher.delivery.admission import Limits, Load, Speed, admits, crowded
 from services.dispatcher.delivery.ports import Busy, Claim, Receipt
+from shared.clock import Clock
 
 _REMEMBERED = 10_000
 """Destinations of which the speed is remembered; beyond it the idle ones are forgotten."""
@@ -40,8 +41,9 @@ class _Destination:
 class Traffic:
     """Runs sends side by side within a task group; `send` must not raise."""
 
-    def __init__(self, group: asyncio.TaskGroup, limits: Limits, send: Send, ends: Ends) -> None:
+    def __init__(self, group: asyncio.TaskGroup, limits: Limits, send: Send, ends: Ends, clock: Clock) -> None:
         self._group = group
+        self._clock = clock
         self._limits = limits
         self._send = send
         self._ends = ends
@@ -54,7 +56,7 @@ class Traffic:
 
         `held` is how many claims are under way in all.
         """
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         destination = self._known(name)
         if not admits(destination.load(held, now), destination.speed, self._limits, now):
             self._put_back(destination, claim)
@@ -68,7 +70,7 @@ class Traffic:
 
     def crowded(self, more: int) -> bool:
         """Whether a destination should catch up before so many more are read."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         return any(
             crowded(destination.load(0, now), destination.speed, self._limits, more, now)
             for destination in self._destinations.values()
@@ -76,7 +78,7 @@ class Traffic:
 
     def sweep(self) -> None:
         """Put off what has waited too long behind sends that take their time."""
-        latest = asyncio.get_running_loop().time() - self._limits.wait_seconds
+        latest = self._clock.monotonic() - self._limits.wait_seconds
         for destination in self._destinations.values():
             while destination.waiting and destination.waiting[0][1] < latest:
                 self._put_back(destination, destination.waiting.popleft()[0])
@@ -106,10 +108,11 @@ class Traffic:
             destination.senders -= 1
 
     async def _next(self, destination: _Destination) -> None:
-        claim, _ = destination.waiting.popleft()
-        speed, clock = destination.speed, asyncio.get_running_loop().time
+        claim, since = destination.waiting.popleft()
+        speed, clock = destination.speed, self._clock.monotonic
         begun = clock()
-        if begun < speed.busy_until:
+        # Nobody sweeps while the next batch cannot be claimed: what is too old may be in other hands by now.
+        if begun < speed.busy_until or since < begun - self._limits.wait_seconds:
             self._put_back(destination, claim)
             return
         number = next(self._numbers)
@@ -127,5 +130,5 @@ class Traffic:
             self._ends.answered(claim, answer, now - begun)
 
     def _put_back(self, destination: _Destination, claim: Claim) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         self._ends.put_off(claim, destination.speed.turn(now, self._limits.connections))
