@@ -136,6 +136,20 @@ async def test_what_has_waited_too_long_is_not_sent_although_nobody_swept(road: 
     assert [claim for claim, _ in road.put_off] == [old]
 
 
+async def test_who_asked_to_be_left_alone_is_left_alone_whoever_else_is_sent_to(road: Road) -> None:
+    async with asyncio.TaskGroup() as group:
+        traffic, quick = road.traffic(group, LIMITS), to("quick")
+        traffic.admit("busy", to("full"), 1)
+        await turned()
+        for number in range(10_001):
+            traffic.admit(f"quick-{number}", quick, 1)
+            await asyncio.wait_for(traffic.ended(), 5)
+        later = to("later")
+        traffic.admit("busy", later, 1)
+    assert road.put_off[-1][0] is later
+    assert len(road.sent) == 10_001
+
+
 async def test_what_has_not_begun_can_be_taken_back(road: Road) -> None:
     async with asyncio.TaskGroup() as group:
         traffic = road.traffic(group, LIMITS)

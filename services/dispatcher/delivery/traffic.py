@@ -11,7 +11,7 @@ from services.dispatcher.delivery.ports import Busy, Claim, Receipt
 from shared.clock import Clock
 
 _REMEMBERED = 10_000
-"""Destinations of which the speed is remembered; beyond it the idle ones are forgotten."""
+"""Destinations of which the speed is remembered; beyond it a tenth is forgotten, of those that are idle."""
 
 Send = Callable[[Claim], Awaitable[Receipt | Busy]]
 
@@ -96,8 +96,15 @@ class Traffic:
 
     def _known(self, name: str) -> _Destination:
         if name not in self._destinations and len(self._destinations) >= _REMEMBERED:
-            self._destinations = {known: each for known, each in self._destinations.items() if each.senders}
+            self._forget_some()
         return self._destinations.setdefault(name, _Destination())
+
+    def _forget_some(self) -> None:
+        """Forget idle destinations: the oldest of those that bear a send now, then those that will bear one soonest."""
+        idle = [(name, each.speed) for name, each in self._destinations.items() if not each.senders]
+        idle.sort(key=lambda known: max(known[1].busy_until, known[1].next_turn))
+        for name, _ in idle[: _REMEMBERED // 10]:
+            del self._destinations[name]
 
     async def _sending(self, destination: _Destination) -> None:
         """One sender: takes what waits until nothing does."""
