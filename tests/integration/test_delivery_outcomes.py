@@ -1,5 +1,6 @@
 """What an outcome makes of a claim on a real database, and what a fence that has moved on refuses."""
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from shared.contract.importance import Lane
 from shared.contract.outcomes import AttemptOutcome, Channel, Reason
 from shared.postgres import outbox
 from shared.retry import Backoff
-from tests.support import databases, delivering
+from tests.support import databases, delivering, waiting
 from tests.support.delivering import Bench
 
 POLICY = Policy(max_attempts=3, backoff=Backoff(10, 100))
@@ -219,3 +220,16 @@ async def test_an_outcome_the_record_refuses_is_dead_lettered_and_holds_up_no_ot
     assert (await bench.row(strange.request.id))["state"] == "leased"
     assert await bench.owner.fetchval("SELECT reason FROM dead_letters") == "invalid"
     assert topics.DEAD_LETTERS in await stored(bench)
+
+
+async def test_an_outcome_does_not_bring_back_what_is_erased_while_it_is_recorded(bench: Bench) -> None:
+    claim = await claimed(bench)
+    erasing = bench.owner.transaction()
+    await erasing.start()
+    await bench.owner.execute("DELETE FROM deliveries WHERE id = $1", claim.request.id)
+    recording = asyncio.create_task(bench.outcomes.record([ended(claim, DELIVERED)]))
+    await waiting.until(bench.holds_somebody_up, 10, "the outcome to wait for the erasure")
+    await erasing.commit()
+    recorded = await recording
+    assert (recorded.outcomes, recorded.records) == ([], [])
+    assert await bench.owner.fetchval("SELECT count(*) FROM deliveries") == 0

@@ -159,6 +159,13 @@ class Bench:
         query = "SELECT attempt, outcome, reason FROM attempts WHERE delivery_id = $1 ORDER BY attempt"
         return [tuple(row) for row in await self.owner.fetch(query, delivery)]
 
+    async def holds_somebody_up(self) -> bool:
+        """Whether another session waits for what the owner's transaction has locked."""
+        asked = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
+        return bool(await self.owner.fetchval(asked))
+
     async def pass_time(self, seconds: float) -> None:
         """Move the database's clock."""
         moved = f"SELECT now() + interval '{seconds} seconds'"

@@ -23,7 +23,8 @@ _log = structlog.get_logger()
 # A fence that has moved on means that somebody else took the delivery up after this lease ran out: its outcome holds.
 # Written as an insert that always conflicts, because that goes by the primary key whatever the planner knows. An
 # UPDATE … FROM is planned over the small index of leased rows, through which every row passes: full of dead entries
-# between two vacuums it takes longer with every batch.
+# between two vacuums it takes longer with every batch. Each row is locked before, so that one deleted meanwhile is
+# passed over: the insert would bring it back.
 _RECORD = """
 WITH told AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::date[], $3::bigint[], $4::text[], $5::text[], $6::double precision[],
@@ -37,7 +38,9 @@ WITH told AS MATERIALIZED (
     CASE WHEN o.state = 'retry' THEN db_now() + make_interval(secs => o.due_in_seconds) END,
     x.accepted_at, x.created_at, CASE WHEN o.state <> 'retry' THEN db_now() END
   FROM told o CROSS JOIN LATERAL (
-    SELECT * FROM deliveries x WHERE x.id = o.id AND x.expires_on = o.expires_on LIMIT 1
+    SELECT * FROM deliveries x
+    WHERE x.id = o.id AND x.expires_on = o.expires_on AND x.state = 'leased' AND x.fence = o.fence
+    LIMIT 1 FOR UPDATE
   ) x
   ORDER BY x.id
   ON CONFLICT (id, expires_on) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason,
