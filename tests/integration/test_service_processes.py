@@ -44,7 +44,7 @@ async def test_a_service_becomes_ready_shows_its_metrics_and_ends_with_0_on_sigt
     name: str, database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
 ) -> None:
     settings = _settings(database.dsn(name), kafka_settings, tmp_path)
-    async with service.running(name, settings) as running:
+    async with service.running(name, settings, is_cold=True) as running:
         await running.until("/readyz", 200)
         assert await running.status("/livez") == 200
         shown = set(re.findall(r"^# TYPE (\w+) ", await running.text("/metrics"), re.MULTILINE))
@@ -59,7 +59,7 @@ async def test_without_postgresql_a_service_lives_is_not_ready_says_so_in_events
     nobody = f"postgresql://tocsin_{name}:{PASSWORD}@127.0.0.1:{service.free_port()}/nowhere"
     written = tmp_path / "log"
     with written.open("wb") as output:
-        async with service.running(name, _settings(nobody, kafka_settings, tmp_path), output) as running:
+        async with service.running(name, _settings(nobody, kafka_settings, tmp_path), output, is_cold=True) as running:
             await running.until("/livez", 200)
             assert await running.status("/readyz") == 503
             assert await running.stop() == 0

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +23,7 @@ from shared.kafka.producer import Producer, open_producer
 from shared.runtime.health import Health
 from shared.runtime.settings import KafkaSettings
 from shared.runtime.startup import Start
-from tests.support import unsubscribing
+from tests.support import unsubscribing, warm
 from tests.support.service import ROOT
 
 INSTANCE = "sink-0"
@@ -103,9 +101,8 @@ async def running(kafka: KafkaSettings, dsn: str, channel: Channel, **given: Any
 @contextlib.asynccontextmanager
 async def process(
     kafka: KafkaSettings, dsn: str, channel: Channel, environment: Mapping[str, str]
-) -> AsyncIterator["subprocess.Popen[bytes]"]:
+) -> AsyncIterator[warm.Process]:
     """The lane as a process of the same name each time; killed at the end when it is still there."""
-    command: Sequence[str] = [sys.executable, "-m", "services.dispatcher", "--only", f"{channel}.urgent"]
     given = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -118,7 +115,8 @@ async def process(
         **unsubscribing.ENVIRONMENT,
         **environment,
     }
-    started = await asyncio.to_thread(subprocess.Popen, command, env=given, cwd=ROOT)
+    command = warm.Command("dispatcher", ["--only", f"{channel}.urgent"], given, ROOT)
+    started = await asyncio.to_thread(warm.started, command)
     try:
         yield started
     finally:

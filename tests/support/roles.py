@@ -3,13 +3,11 @@
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from deploy.local import kafka
-from tests.support import unsubscribing
+from tests.support import unsubscribing, warm
 from tests.support.intake import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -19,18 +17,15 @@ STOP_SECONDS = 30
 
 async def killed(bench: Bench, role: str, failpoint: str) -> None:
     """Run a role until it kills itself at a failpoint; its groups wait for it no longer."""
-    environment = _environment(bench, {"TOCSIN_FAILPOINTS": f"{failpoint}=kill"})
-    died = await asyncio.to_thread(
-        subprocess.run, _command(role), env=environment, cwd=ROOT, check=False, timeout=DIE_SECONDS
-    )
-    assert died.returncode == -9
+    process = await _started(bench, role, {"TOCSIN_FAILPOINTS": f"{failpoint}=kill"})
+    assert await asyncio.to_thread(process.wait, DIE_SECONDS) == -9
     await kafka.forget_members(bench.kafka.kafka_bootstrap, bench.kafka.group(""))
 
 
 @contextlib.asynccontextmanager
 async def running(bench: Bench, role: str) -> AsyncIterator[None]:
     """Run a role, under the name that `killed` ran under too; its end must be clean."""
-    process = await asyncio.to_thread(subprocess.Popen, _command(role), env=_environment(bench, {}), cwd=ROOT)
+    process = await _started(bench, role, {})
     try:
         yield
         process.terminate()
@@ -40,8 +35,9 @@ async def running(bench: Bench, role: str) -> AsyncIterator[None]:
         process.wait()
 
 
-def _command(role: str) -> list[str]:
-    return [sys.executable, "-m", "services.dispatcher", "--only", role]
+async def _started(bench: Bench, role: str, more: dict[str, str]) -> warm.Process:
+    command = warm.Command("dispatcher", ["--only", role], _environment(bench, more), ROOT)
+    return await asyncio.to_thread(warm.started, command)
 
 
 def _environment(bench: Bench, more: dict[str, str]) -> dict[str, str]:

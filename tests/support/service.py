@@ -14,6 +14,8 @@ from typing import IO
 
 import aiohttp
 
+from tests.support import warm
+
 READY_SECONDS = 30.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -32,7 +34,7 @@ def free_port() -> int:
 class Service:
     """A running service: its process, and where its pages are."""
 
-    process: subprocess.Popen[bytes]
+    process: "warm.Process | subprocess.Popen[bytes]"
     ops: str
     http: str
 
@@ -53,7 +55,7 @@ class Service:
         """Wait until a page answers with a status."""
         async with asyncio.timeout(READY_SECONDS):
             while await self.status(page) != status:
-                assert self.process.poll() is None, f"the service ended with {self.process.returncode}"
+                assert self.process.poll() is None, f"the service ended with {self.process.poll()}"
                 await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self) -> int:
@@ -70,11 +72,13 @@ async def running(
     folder: pathlib.Path = ROOT,
     arguments: Sequence[str] = (),
     path: Sequence[str] = (),
+    *,
+    is_cold: bool = False,
 ) -> AsyncIterator[Service]:
     """`python -m services.<name>` with `TOCSIN_<SETTING>`s, writing to `output`; killed at the end if still there.
 
     `folder` is where it works and keeps temporary files, if it has any; `path` are folders of packages that are
-    installed beside the project's own.
+    installed beside the project's own. One that is not forked from a warm process `is_cold`.
     """
     ops, http = free_port(), free_port()
     environment = {
@@ -85,8 +89,13 @@ async def running(
         "TOCSIN_HTTP_PORT": str(http),
         **{f"TOCSIN_{setting.upper()}": value for setting, value in settings.items()},
     }
-    command = [sys.executable, "-m", f"services.{name}", *arguments]
-    process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=folder, stdout=output)
+    process: warm.Process | subprocess.Popen[bytes]
+    if is_cold:
+        command = [sys.executable, "-m", f"services.{name}", *arguments]
+        process = await asyncio.to_thread(subprocess.Popen, command, env=environment, cwd=folder, stdout=output)
+    else:
+        written = output.name if output else None
+        process = await asyncio.to_thread(warm.started, warm.Command(name, arguments, environment, folder, written))
     try:
         yield Service(process, f"http://127.0.0.1:{ops}", f"http://127.0.0.1:{http}")
     finally:
