@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXIT ?=
 NAME ?= whole
 SECONDS ?= 20
-WORKERS ?= 2
+WORKERS ?= 3
 EXAMPLES ?= 500
 
 .PHONY: help run test check check-api bench lock format generate clean

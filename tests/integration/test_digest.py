@@ -284,7 +284,7 @@ async def test_two_replicas_flush_every_window_once_while_one_leaves(
     users = [f"user-{number}" for number in range(100)]
     await mailing.directory(owner, {user: f"{user}@a.example" for user in users})
     # A timer may be lost with the member that leaves: then the window is flushed as overdue, as in production.
-    names = [settings | {"instance": f"digest-{ordinal}", "overdue_seconds": "20"} for ordinal in range(2)]
+    names = [settings | {"instance": f"digest-{ordinal}", "overdue_seconds": "5"} for ordinal in range(2)]
     async with service.running("digest", names[0]) as first, service.running("digest", names[1]) as second:
         await first.until("/readyz", 200)
         await second.until("/readyz", 200)

@@ -11,6 +11,9 @@ _SHARING = {
 }
 """Tests by how their ids begin, and the name of their group: one worker takes all of it, and starts one system."""
 
+_APART = ("tests/integration/test_http_apis",)
+"""Files of few long tests that share nothing: each is a group by itself."""
+
 
 class Spreading(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Files in the order of their names, so that the folders that take longest come first and the units last."""
@@ -20,6 +23,8 @@ class Spreading(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(_APART):
+            return nodeid
         shared = (group for begins, group in _SHARING.items() if nodeid.startswith(begins))
         return next(shared, super()._split_scope(nodeid))
 
