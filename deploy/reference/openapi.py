@@ -1,7 +1,8 @@
 """`docs/reference/openapi/`: the HTTP API of each service that has one, as its running application describes it."""
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -35,8 +36,9 @@ def _inbox() -> FastAPI:
 APPLICATIONS: dict[str, Callable[[], FastAPI]] = {"ingest": _ingest, "inbox": _inbox, "console": _console}
 
 
-def documents() -> dict[str, str]:
-    """The OpenAPI document of each service as JSON, by the service's name."""
+@functools.cache
+def documents() -> Mapping[str, str]:
+    """The OpenAPI document of each service as JSON, by the service's name; made once, which takes a second."""
     return {name: _text(build().openapi()) for name, build in APPLICATIONS.items()}
 
 

@@ -1,7 +1,7 @@
 """Sizes as a tripwire: past these a module or function is split, or its exception says why not."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 from tests.support import repository
@@ -24,10 +24,9 @@ PRODUCT = repository.python_files("services", "shared", "deploy", "cli", "bench"
 EVERYTHING = [*PRODUCT, *repository.python_files("tests")]
 
 
-def functions(path: Path) -> Iterator[FunctionNode]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, FunctionNode):
-            yield node
+@functools.cache
+def functions(path: Path) -> tuple[FunctionNode, ...]:
+    return tuple(node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FunctionNode))
 
 
 def parameters(function: FunctionNode) -> list[str]:
