@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from shared.contract import ids
-from shared.contract.requests import MAX_RECIPIENTS, NotificationRequest
+from shared.contract.requests import MAX_BODY_BYTES, MAX_OPTIONS_BYTES, MAX_RECIPIENTS, NotificationRequest
 
 QUARTER_OF_AN_HOUR_SECONDS = 900.0
 """When the source runs the script of each recipient."""
@@ -99,6 +101,7 @@ class Call:
     later: list[Later] = field(default_factory=list, init=False)
     deleted: bool = field(default=False, init=False)
     closed: bool = field(default=False, init=False)
+    _asked_bytes: int = field(default=0, init=False)
 
     def options(self) -> Mapping[str, Any]:
         """The options of the communication class, overridden by the notification's own (C10)."""
@@ -110,7 +113,7 @@ class Call:
         Whoever has no address is skipped with a reason in the trace of the notification whose id this returns.
 
         Raises:
-            ValueError: not a valid mail, or the notification has too many recipients to name.
+            ValueError: not a valid mail, too large, or the notification has too many recipients to name.
         """
         whom = list(to) if to is not None else self._everybody()
         return self._ask({
@@ -122,7 +125,7 @@ class Call:
         """Ask for another notification, with the fields of the native body; its id.
 
         Raises:
-            ValueError: not a valid notification.
+            ValueError: not a valid notification, or larger than a door takes.
             NotAllowedError: the owner may not publish its class.
         """
         body = {("class" if name == "class_key" else name): value for name, value in fields.items()}
@@ -146,9 +149,15 @@ class Call:
         """Run a script, or this one again, later: for each recipient, or for the notification.
 
         Raises:
-            ValueError: a time that has passed, or beyond a year.
+            ValueError: a time that has passed, or beyond a year; no name of a script; too many in one run.
         """
         self._open()
+        if script is not None and (
+            not isinstance(script, str) or not script.isprintable() or len(script) > _LONGEST_NAME
+        ):
+            raise ValueError(f"script must be a name of at most {_LONGEST_NAME} printable characters")
+        if len(self.later) == _MOST_LATER:
+            raise ValueError(f"a run schedules at most {_MOST_LATER} times; schedule a script that goes on from there")
         if not 0 <= after_seconds <= _LONGEST_AHEAD_SECONDS:
             raise ValueError("after_seconds must be between 0 and a year")
         self.later.append(Later(script or self.name, after_seconds, each_recipient))
@@ -161,8 +170,23 @@ class Call:
             "idempotency_key": f"{self.handle}/{len(self.requests)}",
         }
         request = NotificationRequest.model_validate(whole)
-        self.requests.append(request.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        asked = request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        self._asked_bytes += self._fitting(asked)
+        self.requests.append(asked)
         return ids.keyed_notification(self.notification.tenant, request.source, whole["idempotency_key"])
+
+    def _fitting(self, asked: dict[str, Any]) -> int:
+        """The size of a request that the topic takes, in bytes as JSON."""
+        size = _encoded_bytes(asked)
+        if size > MAX_BODY_BYTES:
+            raise ValueError(f"a request has at most {MAX_BODY_BYTES:,} bytes as JSON; ask for less at once")
+        if _encoded_bytes(asked.get("options", {})) > MAX_OPTIONS_BYTES:
+            raise ValueError(f"options have at most {MAX_OPTIONS_BYTES:,} bytes as JSON; give fewer")
+        if self._asked_bytes + size > _MOST_ASKED_BYTES:
+            raise ValueError(
+                f"a run asks for at most {_MOST_ASKED_BYTES:,} bytes in all; schedule a script for the rest"
+            )
+        return size
 
     def _everybody(self) -> list[str]:
         if self.recipient is not None:
@@ -176,4 +200,15 @@ class Call:
             raise RuntimeError("this call is over: its time was up, and what it asks for now comes to nothing")
 
 
+def _encoded_bytes(document: object) -> int:
+    try:
+        return len(orjson.dumps(document))
+    except TypeError as error:  # a number beyond 64 bits, half a surrogate pair: orjson has one class for all
+        raise ValueError(f"this cannot be sent as JSON: {error}") from error
+
+
 _LONGEST_AHEAD_SECONDS = 366 * 86_400.0
+_LONGEST_NAME = 100
+_MOST_LATER = 100
+_MOST_ASKED_BYTES = 4 * MAX_BODY_BYTES
+"""All that a run asks for is committed and produced together."""

@@ -158,6 +158,8 @@ RETURNING id
         pytest.param("broken", "script_failed", "the boiler is off, attempt 2", 2, id="raises"),
         pytest.param("slow", "script_failed", "did not return within 0.2 s", 2, id="does not return"),
         pytest.param("gone", "script_failed", "no installed package offers", 2, id="was uninstalled"),
+        pytest.param("tampering", "script_failed", "not JSON serializable", 2, id="asks for what cannot be written"),
+        pytest.param("leaving", "script_failed", "this is a program", 2, id="leaves when it is imported"),
         pytest.param("onward", "forbidden", "may not publish notifications of class alarms", 1, id="not its owner's"),
     ],
 )
@@ -167,7 +169,7 @@ async def test_a_script_that_fails_asks_for_nothing_and_ends_as_a_dead_letter_th
     async with bench_of() as bench:
         await intake.users(bench.database, 2)
         await bench.rows(ADD_KEY, TENANT, KEY, ["publish:general"])
-        await bench.take_in(message(script, owner=KEY, options={"seconds": 1}))
+        await bench.take_in(message(script, owner=KEY, options={"seconds": 1} if script == "slow" else {}))
         async with working(bench, script_seconds=0.2 if script == "slow" else 10.0):
             (run,) = await states(bench, 1, "dead")
         assert (run["reason"], run["attempt"]) == (reason, attempts)
@@ -180,6 +182,16 @@ async def test_a_script_that_fails_asks_for_nothing_and_ends_as_a_dead_letter_th
         (letter,) = await bench.written(topics.DEAD_LETTERS)
         assert letter["name"] == script
         assert await bench.written(topics.REQUESTS) == []
+
+
+async def test_what_kafka_does_not_take_of_a_script_is_left_to_who_buries_it(bench_of: Any) -> None:
+    async with bench_of() as bench:
+        await intake.users(bench.database, 1)
+        await bench.take_in(message("tampering", "u0", options={"length": 9_000_000}), message("politely", "u0"))
+        async with working(bench):
+            await states(bench, 2, "done")
+        assert await bench.rows("SELECT count(*) FROM outbox") == [(1,)]
+        assert len(await bench.written(topics.REQUESTS)) == 2, "those of the other script"
 
 
 ADD_KEY = """

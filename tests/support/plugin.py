@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.scripts import Call
 
-SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward")
+SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering")
 JOBS = ("weekly",)
 
 
@@ -16,6 +16,7 @@ def installed(folder: Path) -> str:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-scripts\nVersion: 1.0\n")
     lines = ["[tocsin.scripts]", *(f"{name} = tests.support.plugin:{name}" for name in SCRIPTS)]
+    lines.append("leaving = tests.support.plugin_leaving:leaving")
     lines += ["[tocsin.jobs]", *(f"{name} = tests.support.plugin:{name}" for name in JOBS)]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return str(folder)
@@ -57,6 +58,12 @@ async def politely(call: Call) -> None:
 def onward(call: Call) -> None:
     """Ask for a notification of another class."""
     call.notify(name="Onward", description="From a script", recipients=["ada"], class_key="alarms")
+
+
+def tampering(call: Call) -> None:
+    """Ask for what no verb would take: nothing to write down, or more than Kafka takes."""
+    length = call.options().get("length")
+    call.requests.append({"idempotency_key": "k", "name": object() if length is None else "x" * length})
 
 
 def weekly(call: Call) -> None:

@@ -96,6 +96,48 @@ def test_what_is_no_notification_is_an_error_of_the_script() -> None:
         call().schedule(after_seconds=-1)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param({"n": 2**70}, "64-bit", id="a number beyond 64 bits"),
+        pytest.param({"s": "\ud800"}, "surrogates", id="half a character"),
+        pytest.param({"o": object()}, "serialize", id="an object"),
+        pytest.param({"o": "x" * 20_000}, "16,384", id="options beyond the door's limit"),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_of_the_script(options: dict[str, Any], said: str) -> None:
+    asking = call()
+    with pytest.raises(ValueError, match=said):
+        asking.notify(name="n", description="d", recipients=["ada"], options=options)
+    assert asking.requests == []
+
+
+def test_more_than_a_request_or_all_of_a_run_may_hold_is_an_error_of_the_script() -> None:
+    asking = call()
+    with pytest.raises(ValueError, match="1,048,576"):
+        asking.email("Hi", "text", [f"{number:0200}" for number in range(10_000)])
+    most = [f"{number:0200}" for number in range(4_000)]
+    for _ in range(5):
+        asking.email("Hi", "text", most)
+    with pytest.raises(ValueError, match="4,194,304"):
+        asking.email("Hi", "text", most)
+    assert len(asking.requests) == 5
+
+
+@pytest.mark.parametrize("name", [pytest.param("no\x00", id="NUL"), "s" * 101, 7])
+def test_a_script_to_run_later_has_a_name_that_can_be_stored(name: Any) -> None:
+    with pytest.raises(ValueError, match="script"):
+        call().schedule(name)
+
+
+def test_a_script_schedules_so_often_only() -> None:
+    asking = call()
+    for _ in range(100):
+        asking.schedule(each_recipient=False)
+    with pytest.raises(ValueError, match="100"):
+        asking.schedule(each_recipient=False)
+
+
 def test_later_runs_have_an_identity_of_their_own_that_a_repeat_has_again() -> None:
     run = Run("acme", UUID(HANDLE), RunKind.SCRIPT, "mine", ABOUT.id, NOW.date(), None, 1, 1, 0.0)
     later = Later("mine", 900.0, each_recipient=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
+import structlog
 
 from services.dispatcher.runs import planning, store, withdrawal
 from services.dispatcher.runs.planning import Planned, Run
@@ -10,6 +11,7 @@ from shared.clock import Clock
 from shared.contract import ids, topics
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
+from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
 from shared.postgres import dead_letters, outbox
@@ -17,6 +19,8 @@ from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection
 from shared.scripts import Call, Later
+
+_log = structlog.get_logger()
 
 TOPIC = "runs"
 """What a letter says instead of a topic."""
@@ -102,13 +106,16 @@ class Endings:
         await store.insert(connection, planned)
 
     async def _produced(self, outbox_id: int | None, told: list[Record]) -> None:
-        """Send at once what the scheduler would send a little later; TransientError leaves it to the scheduler."""
+        """Send at once what the scheduler would send a little later; what fails is left to it."""
         if outbox_id is None:
             return
-        await self._producer.send_all(told)
-        failpoint("dispatcher.runs.after_produce")
-        async with postgres.transaction(self._pool) as connection:
-            await outbox.forget(connection, [outbox_id])
+        try:
+            await self._producer.send_all(told)
+            failpoint("dispatcher.runs.after_produce")
+            async with postgres.transaction(self._pool) as connection:
+                await outbox.forget(connection, [outbox_id])
+        except (TransientError, PermanentError) as error:
+            _log.warning("run_left_to_the_scheduler", reason=error.reason, error=str(error))
 
 
 def request_record(tenant: str, body: dict[str, object]) -> Record:

@@ -102,12 +102,25 @@ class Background:
 
     async def _work(self, run: Run, room: asyncio.Semaphore, stop: asyncio.Event) -> None:
         try:
-            outcome = await (self._looked(run) if run.kind is RunKind.COMPLETION else self._called(run, stop))
+            outcome = await self._outcome(run, stop)
             self.metrics.runs.labels(run.kind, outcome).inc()
         except TransientError as error:  # the run stays leased, and is due again when that has run out
             _log.warning("run_not_ended", run=str(run.id), kind=run.kind, reason=error.reason, error=str(error))
+        except Exception as error:  # noqa: BLE001 - nor may what nobody foresaw of one run end those of all others
+            _log.error("run_not_ended", run=str(run.id), kind=run.kind, reason=Reason.INTERNAL, exc_info=error)
         finally:
             room.release()
+
+    async def _outcome(self, run: Run, stop: asyncio.Event) -> str:
+        """Work off a run; what nobody foresaw, such as what a script asked for and no table takes, has failed it."""
+        try:
+            return await (self._looked(run) if run.kind is RunKind.COMPLETION else self._called(run, stop))
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a script is foreign code, and one run is not the others' concern
+            _log.error("run_failed_unforeseen", run=str(run.id), kind=run.kind, exc_info=error)
+            reason = Reason.INTERNAL if run.kind is RunKind.COMPLETION else Reason.SCRIPT_FAILED
+            return await self._failed(run, reason, f"{type(error).__name__}: {error}")
 
     async def _looked(self, run: Run) -> str:
         """Whether a notification has ended; if not, look again later."""
@@ -139,7 +152,7 @@ class Background:
         if subject.is_owner_gone:
             return await self._dead(run, Reason.FORBIDDEN, f"the key {subject.notification.owner} is no longer valid")
         try:
-            function = await asyncio.to_thread(plugins.loaded, plugins.Kind(run.kind), run.name)
+            function = await asyncio.to_thread(_loaded, run)
         except Exception as error:  # noqa: BLE001 - whatever importing a plug-in raises is its failure, not ours
             return await self._failed(run, Reason.SCRIPT_FAILED, f"{type(error).__name__}: {error}")
         return await self._ended(run, subject, function, stop)
@@ -179,3 +192,15 @@ class Background:
         self.metrics.dead_letters.labels(reason).inc()
         _log.warning("run_dead", run=str(run.id), kind=run.kind, name=run.name, reason=reason)
         return "dead"
+
+
+def _loaded(run: Run) -> Function:
+    """The function of a run.
+
+    Raises:
+        Exception: whatever importing it raises.
+    """
+    try:
+        return plugins.loaded(plugins.Kind(run.kind), run.name)
+    except SystemExit as error:  # beyond this thread it would end the process
+        raise RuntimeError(f"it leaves when it is imported: {error}") from error
