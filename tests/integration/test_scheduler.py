@@ -14,6 +14,7 @@ from services.scheduler.pending import Pending
 from services.scheduler.unclaimed import Unclaimed
 from shared.contract import codec, ids, messages, records, topics
 from shared.contract.records import Record
+from shared.errors import TransientError
 from shared.postgres import outbox
 from shared.postgres.pool import transaction
 from tests.support import rows, scheduling
@@ -167,6 +168,7 @@ async def test_an_old_row_of_the_outbox_is_produced_and_deleted_and_a_young_one_
         young = await outbox.add(connection, [Record(topics.EVENTS, b"c", b"3")])
     await stage.owner.execute("UPDATE outbox SET created_at = now() - interval '11 seconds' WHERE id = $1", old)
     drain = Drain(stage.pool, stage.producer, stage.metrics, stage.settings)
+    assert await drain.sweep()
     assert not await drain.sweep()
     assert sorted(await stage.produced(topics.EVENTS)) == [b"1", b"2"]
     assert [row["id"] for row in await stage.owner.fetch("SELECT id FROM outbox")] == [young]
@@ -180,6 +182,18 @@ async def test_a_record_kafka_will_never_take_is_buried_and_the_rest_is_produced
     assert set(await stage.produced(topics.EVENTS)) == {b"2"}
     assert await stage.owner.fetchval("SELECT reason FROM dead_letters") == "too_large"
     assert await stage.owner.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_what_was_acknowledged_of_a_large_row_is_not_produced_again_when_the_rest_fails(stage: Stage) -> None:
+    events = [Record(topics.EVENTS, b"%d" % number, b"%d" % number) for number in range(501)]
+    async with transaction(stage.pool) as connection:
+        row = await outbox.add(connection, [*events, Record("no.such.topic", b"a", b"1")])
+    await stage.owner.execute("UPDATE outbox SET created_at = now() - interval '11 seconds'")
+    with pytest.raises(TransientError):
+        await Drain(stage.pool, stage.producer, stage.metrics, stage.settings).sweep()
+    [left] = await stage.owner.fetch("SELECT id, records FROM outbox")
+    assert left["id"] == row
+    assert [record.topic for record in outbox.records_of(left["records"])] == [topics.EVENTS, "no.such.topic"]
 
 
 async def look_through(stage: Stage) -> None:
