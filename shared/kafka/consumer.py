@@ -130,7 +130,10 @@ class Consumer:
         if now_seconds - self._asked_at > _LATELY_SECONDS:
             self._watched.clear()
             return None
-        for partition in self._client.assignment():
+        assigned = self._client.assignment()
+        # What comes back after a rebalance begins anew: while it was another's, nobody here could move it.
+        self._watched = {partition: seen for partition, seen in self._watched.items() if partition in assigned}
+        for partition in assigned:
             position = self._fetched(partition)
             if position is None:
                 continue

@@ -138,6 +138,27 @@ async def test_a_consumer_that_asks_in_vain_before_more_records_counts_as_stalle
         assert "has not moved" in await waiting.until(stalled, 20, "the watch to run out")
 
 
+async def test_a_partition_that_comes_back_after_a_rebalance_is_watched_anew(kafka_settings: KafkaSettings) -> None:
+    async with behind(kafka_settings.model_copy(update={"stall_seconds": 0.5})) as consumer:
+        client, now = consumer._client, time.monotonic()  # noqa: SLF001 - a rebalance, without the wait for one
+        begun = {partition: await client.position(partition) for partition in client.assignment()}
+        assert await consumer.stalled(now) is None
+        client.unsubscribe()
+        assert await consumer.stalled(now + 1) is None
+        client.assign(list(begun))
+        for partition, position in begun.items():
+            client.seek(partition, position)
+        await waiting.until(lambda: _knows_of_more(consumer), 20, "a fetch that tells of more records")
+        for partition, position in begun.items():
+            client.seek(partition, position)
+        assert await consumer.stalled(now + 2) is None
+
+
+async def _knows_of_more(consumer: Consumer) -> bool:
+    await consumer.batch(0.2)
+    return consumer.lag() > 0
+
+
 async def test_a_reader_that_does_not_ask_is_waiting_and_not_stalled(kafka_settings: KafkaSettings) -> None:
     async with behind(kafka_settings) as consumer:
         now = time.monotonic()
