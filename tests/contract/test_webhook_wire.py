@@ -1,11 +1,13 @@
 """The webhook sink's HTTP, byte by byte: what it sends, what it makes of strange answers, and whom it trusts."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp.abc import ResolveResult
 
 from services.dispatcher.delivery.ports import Receipt
 from services.dispatcher.sinks import network, posting, webhook
@@ -143,6 +145,48 @@ async def test_idle_connections_are_closed_in_time(server: Scripted, monkeypatch
     async with webhook.open_sink(claims.settings(), SystemClock()) as sink:
         await sink.send(claims.push(f"http://127.0.0.1:{server.port}/hook"))
         await asyncio.wait_for(server.left.wait(), 5.0)
+
+
+async def test_closing_ends_although_a_connection_does_not(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "_CLOSE_SECONDS", 0.0)
+    resolver = Rebinding(["127.0.0.1"], ["127.0.0.1"])
+    settings = claims.settings(allowed_private_hosts="hooks.example")
+    async with webhook.open_sink(settings, SystemClock(), resolver) as sink:
+        await sink.send(claims.push(f"http://hooks.example:{server.port}/hook"))
+    assert resolver.answers == [], "the resolver is closed too"
+
+
+class Hanging(Rebinding):
+    """A name server that does not answer, and a lookup that takes its time to be called off."""
+
+    def __init__(self) -> None:
+        super().__init__(["127.0.0.1"])
+        self.asked = asyncio.Event()
+        self.answering = asyncio.Event()
+        self.ended = False
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.set()
+        try:
+            await self.answering.wait()
+            return await super().resolve(host, port, family)
+        finally:
+            await asyncio.sleep(0)
+            self.ended = True
+
+
+async def test_no_lookup_is_under_way_when_the_resolver_is_closed() -> None:
+    hanging = Hanging()
+    kept = network.KeptResolver(hanging)
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(kept.resolve("hooks.example", 1))
+        await asyncio.wait_for(hanging.asked.wait(), 5)
+        await kept.close()
+        assert hanging.ended
+        await asyncio.wait([asking])
+    assert asking.cancelled()
 
 
 TRUST = [

@@ -90,6 +90,8 @@ class KeptResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Forget lookups under way, and close the resolver that is asked."""
-        for asking in self._asked.values():
+        asked = list(self._asked.values())
+        for asking in asked:
             asking.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
         await self._resolver.close()

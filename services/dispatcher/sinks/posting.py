@@ -12,10 +12,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohappyeyeballs
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.dispatcher.sinks.connection import Answer, Connection
 from shared.destinations import Destination
+
+_log = structlog.get_logger()
 
 _IDLE_SECONDS = 15.0
 """A connection left alone for longer is not used again: the other side may be about to close it."""
@@ -75,9 +78,13 @@ class Posting:
         self._idle.clear()
         for connection in list(self._standing):
             connection.close()
-        if self._standing:
-            await asyncio.wait_for(self._all_closed.wait(), _CLOSE_SECONDS)
-        await self._resolver.close()
+        try:
+            if self._standing:
+                await asyncio.wait_for(self._all_closed.wait(), _CLOSE_SECONDS)
+        except TimeoutError:
+            _log.warning("close_timed_out", what="webhook connections", seconds=_CLOSE_SECONDS)
+        finally:
+            await self._resolver.close()
 
     def _kept(self, destination: Destination, now: float) -> Connection | None:
         """The connection that was used last, since it is the least likely to be closed meanwhile."""
