@@ -47,7 +47,12 @@ class DeliverySettings(LeaseSettings):
 
     claim_batch: int = Field(500, ge=1, description="Most deliveries of one claim, and of one record of outcomes.")
     in_flight: int = Field(2_000, ge=1, description="Most deliveries a lane's sink holds before it stops reading.")
-    send_timeout_seconds: float = Field(15.0, gt=0, description="Longest time one attempt may take in all.")
+    send_timeout_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="Longest time one attempt may take in all; a mail has a second more for each megabyte, up to 1.9 "
+        "times as long.",
+    )
     wait_for_destination_seconds: float = Field(
         5.0, gt=0, description="A delivery that would wait longer for its destination is put off instead."
     )

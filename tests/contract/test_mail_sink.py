@@ -74,6 +74,21 @@ async def test_before_the_content_is_sent_every_fault_means_not_delivered(
     assert relay.mails == []
 
 
+@pytest.mark.parametrize(("size_bytes", "seconds"), [(0, 0.0), (500_000, 0.5), (14_000_000, 13.5), (10**9, 13.5)])
+def test_a_large_mail_may_take_longer_and_never_as_long_as_its_lease(size_bytes: int, seconds: float) -> None:
+    assert mail.longer_seconds(15.0, size_bytes) == seconds
+
+
+async def test_a_relay_has_more_time_for_a_large_mail(sink: MailSink) -> None:
+    loop = asyncio.get_running_loop()
+    large = claims.notice(description="Please, " * 40_000)
+    begun = loop.time()
+    receipt = await sink.send(claims.email("hang-dot@example.test", notices=(large,)))
+    assert isinstance(receipt, Receipt)
+    assert (receipt.outcome, receipt.reason) == (AMBIGUOUS, Reason.TIMEOUT)
+    assert loop.time() - begun >= 0.5 + mail.longer_seconds(0.5, 300_000)
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"), [("drop", Reason.AMBIGUOUS), ("hang", Reason.TIMEOUT)], ids=["drop", "hang"]
 )

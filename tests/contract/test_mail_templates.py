@@ -142,3 +142,13 @@ async def test_a_body_that_is_gone_ends_with_why(sink: MailSink, stored: StoredM
 async def test_while_postgresql_is_away_no_attempt_is_spent(sink: MailSink, stored: StoredMails) -> None:
     stored.stored = TransientError("away", Reason.POSTGRES_UNAVAILABLE, 3.0)
     assert await sink.send(to("ada@example.test")) == Busy(3.0, "away")
+
+
+async def test_what_is_not_made_in_time_is_tried_again(relay: Relay, stored: StoredMails) -> None:
+    """A lease is reckoned on the whole attempt, so a mail must not be sent that was too long in the making."""
+    stored.answers = False
+    async with mail.open_sink(claims.settings(smtp_port=relay.port), stored, SystemClock()) as sink:
+        receipt = await sink.send(to("ada@example.test"))
+    assert isinstance(receipt, Receipt)
+    assert (receipt.outcome, receipt.reason) == (AttemptOutcome.RETRY, Reason.TIMEOUT)
+    assert relay.mails == []

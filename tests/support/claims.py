@@ -1,5 +1,6 @@
 """Claims as the delivery loop hands them to a sink."""
 
+import asyncio
 import base64
 import uuid
 from dataclasses import dataclass, field
@@ -37,10 +38,13 @@ class StoredMails:
     large: str | Exception = field(default_factory=lambda: RuntimeError("no large body"))
     asked: int = 0
     bodies_asked: int = 0
+    answers: bool = True
 
     async def mail(self, request: DeliveryRequested) -> tuple[TemplateMail, str]:  # noqa: ARG002 - a port's
         """The mail that was given, or its error."""
         self.asked += 1
+        if not self.answers:
+            await asyncio.Event().wait()
         if isinstance(self.stored, Exception):
             raise self.stored
         return self.stored

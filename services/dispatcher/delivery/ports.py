@@ -119,8 +119,8 @@ class Sink(Protocol):
         """Whose slowness this delivery would suffer: the host it goes to."""
 
     async def send(self, claim: Claim) -> Receipt | Busy:
-        """Try once. No retry, no metric, no SQL in here; bounded by `send_timeout_seconds`.
+        """Try once: no retry, no metric, no SQL in here.
 
-        What is expected to go wrong comes back as a receipt, never as an exception. AMBIGUOUS is said of everything
-        that may have arrived, and of nothing else.
+        It takes less than twice `send_timeout_seconds`, which a lease outlasts. What is expected to go wrong comes back
+        as a receipt, never as an exception. AMBIGUOUS is said of everything that may have arrived, and of nothing else.
         """

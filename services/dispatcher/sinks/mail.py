@@ -29,6 +29,9 @@ from shared.unsubscribe import Subscription, UnsubscribeLinks
 _QUICK_ITEMS = 10
 """A mail of so many notifications is written in a few milliseconds."""
 
+_SLOWEST_BYTES_A_SECOND = 1_000_000
+"""A relay may take this long over a large mail without being thought to hang."""
+
 _AWAY_SECONDS = 2.0
 """What a template makes is asked for again after so long, where PostgreSQL does not say how long."""
 
@@ -56,11 +59,26 @@ class MailSink:
 
     async def send(self, claim: Claim) -> Receipt | Busy:
         """Render and send one mail; `Message-ID` is the delivery's identity, the same in every repeat."""
+        progress = Progress()
+        try:
+            async with asyncio.timeout(self._timeout_seconds) as bound:
+                made = await self._made(claim)
+                if isinstance(made, Receipt | Busy):
+                    return made
+                envelope, message = made
+                more_seconds = longer_seconds(self._timeout_seconds, len(message))
+                bound.reschedule((bound.when() or 0.0) + more_seconds)
+                return await self._sent(envelope, message, progress)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _translated(error, progress)
+
+    async def _made(self, claim: Claim) -> tuple[Envelope, bytes] | Receipt | Busy:
+        """The mail as bytes and where it goes, or why there is none."""
         to = _mailbox(claim)
         try:
             sender = mail_settings.sender(to.sender)
             envelope = Envelope(self._return_path(sender, claim), mime.mailbox(to.address))
-            message = await self._message(claim, sender, envelope)
+            return envelope, await self._message(claim, sender, envelope)
         except mime.UndeliverableAddressError as error:
             return Receipt(AttemptOutcome.FAILED, Reason.INVALID, str(error))
         except (MailSettingError, NoSignatureError) as error:  # an operator can mend it before the attempts run out
@@ -69,12 +87,6 @@ class MailSink:
             return Receipt(AttemptOutcome.FAILED, error.reason, str(error))
         except TransientError as error:  # PostgreSQL could not record an attempt either
             return Busy(error.retry_after_seconds or _AWAY_SECONDS, str(error))
-        progress = Progress()
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._sent(envelope, message, progress)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return _translated(error, progress)
 
     def _return_path(self, sender: Sender, claim: Claim) -> str:
         if sender.bounces_to is None:
@@ -137,6 +149,11 @@ async def open_sink(settings: Settings, mails: Mails, clock: Clock) -> AsyncIter
         yield MailSink(connections, mails, settings, clock)
     finally:
         await connections.close()
+
+
+def longer_seconds(timeout_seconds: float, size_bytes: int) -> float:
+    """What a large mail may take beyond the time of any attempt; a lease outlasts twice that time, and some is left."""
+    return min(size_bytes / _SLOWEST_BYTES_A_SECOND, 0.9 * timeout_seconds)
 
 
 async def written(header: mime.Header, claim: Claim) -> bytes:
