@@ -3,8 +3,7 @@
 TocsinError
 ├── TransientError      try again, after `retry_after_seconds` where given
 │   └── OverloadedError pause: too much is under way here
-├── PermanentError      record it and stop trying
-└── InvalidMessageError dead-letter the record; it will never be understood
+└── PermanentError      record it and stop trying
 
 Each carries a Reason that is log field, metric label and database value at once. Library exceptions are translated
 at the adapter. Expected outcomes (a duplicate, a skipped delivery) are values, not exceptions.
@@ -35,10 +34,3 @@ class OverloadedError(TransientError):
 
 class PermanentError(TocsinError):
     """It will never work: record it and stop."""
-
-
-class InvalidMessageError(TocsinError):
-    """A record of one of Tocsin's own topics cannot be understood: dead-letter it."""
-
-    def __init__(self, message: str, reason: Reason = Reason.UNDECODABLE) -> None:
-        super().__init__(message, reason)

@@ -14,6 +14,7 @@ from services.inbox.store import Moment
 from services.inbox.tokens import Recipient
 from shared.contract import records
 from shared.contract.importance import Importance, ImportanceOptions
+from shared.contract.messages import EventName
 from shared.contract.records import Record
 from shared.postgres import outbox
 from shared.postgres.pool import Connection, Pool, tenant_transaction
@@ -118,11 +119,10 @@ async def _dismissed(connection: Connection, who: Recipient, item: StoredItem, *
     if change is None:
         return None
     detail = {"recipient": who.id}
-    name = "dismissed" if dismissed else "undismissed"
+    name: EventName = "dismissed" if dismissed else "undismissed"
     await store.tell(connection, who.tenant, item, Moment(change.at, name, detail))
     event = records.event(
-        "dismissed" if dismissed else "undismissed", who.tenant, item.notification_id, change.at, detail, who.id,
-        change.version,
+        name, who.tenant, item.notification_id, change.at, detail, who.id, change.version,
     )  # fmt: skip
     return await _stored(connection, [event, records.inbox_changed(who.tenant, who.id, change.at)])
 

@@ -15,8 +15,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 import uuid_utils
 
-TenantId = NewType("TenantId", str)
-RecipientId = NewType("RecipientId", str)
 NotificationId = NewType("NotificationId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 DigestId = NewType("DigestId", UUID)
