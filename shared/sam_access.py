@@ -7,6 +7,10 @@ import re
 import secrets
 from uuid import UUID, uuid4
 
+SUPER_USER = "SUPER_USER"
+OF_A_COMPANY = frozenset({"COMPANY_ADMIN", "EVENT_PUSH_NOTIFICATION_ROLE"})
+"""The roles that may send (B2), these only to companies of their own."""
+
 _TOKEN = re.compile(r"sam_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
 _COMPANY_KEY = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

@@ -12,7 +12,7 @@ from services.dispatcher.runs.calling import Callers
 from services.dispatcher.runs.endings import Endings
 from services.dispatcher.runs.loop import Background
 from services.dispatcher.settings import Settings
-from shared import plugins
+from shared import owners, plugins
 from shared.clock import SystemClock
 from shared.contract import topics
 from shared.contract.messages import NotificationAccepted
@@ -57,7 +57,7 @@ def bench_of(kafka_settings: KafkaSettings, database: Database) -> Any:
 
 
 def message(script: str = "default", *recipients: str, **fields: Any) -> NotificationAccepted:
-    return notifications.accepted(*(recipients or ("u0", "u1")), script=script, **fields)
+    return notifications.accepted(*(recipients or ("u0", "u1")), **{"owner": owners.TOPIC, "script": script, **fields})
 
 
 async def states(bench: Bench, count: int, *wanted: str) -> list[Json]:
@@ -209,6 +209,30 @@ async def test_a_script_of_a_revoked_key_does_not_run(bench_of: Any) -> None:
             (run,) = await states(bench, 1, "dead")
         assert (run["reason"], run["attempt"]) == ("forbidden", 1)
         assert await bench.written(topics.REQUESTS) == []
+
+
+async def test_a_script_of_a_user_has_what_the_user_may_do_now(bench_of: Any) -> None:
+    """A user who named a job had the whole tenant's authority, also after having been removed."""
+    async with bench_of() as bench:
+        await intake.users(bench.database, 3)
+        await bench.rows("UPDATE users SET roles = '{SUPER_USER}' WHERE id = 'u0' RETURNING id")
+        await bench.rows("UPDATE users SET roles = '{EVENT_PUSH_NOTIFICATION_ROLE}' WHERE id <> 'u0' RETURNING id")
+        await bench.rows(ADD_COMPANY, TENANT)
+        await bench.rows("INSERT INTO group_members (tenant, kind, group_id, user_id, status) "
+                         "VALUES ($1, 'company', '3', 'u1', 'accepted') RETURNING user_id", TENANT)  # fmt: skip
+        owned = {(script, user): message(script, "ada", owner=owners.of_user(user))
+                 for script in ("politely", "onward") for user in ("u0", "u1", "u2", "gone")}  # fmt: skip
+        await bench.take_in(*owned.values())
+        async with working(bench):
+            await states(bench, 8, "done", "dead")
+        rows = await bench.rows("SELECT notification_id, state, reason FROM runs")
+        ends = {notification: (state, reason) for notification, state, reason in rows}
+        done = {named for named, sent in owned.items() if ends[sent.notification_id] == ("done", None)}
+        assert done == {("politely", "u0"), ("onward", "u0"), ("politely", "u1")}
+        assert {end for end in ends.values() if end[0] == "dead"} == {("dead", "forbidden")}
+
+
+ADD_COMPANY = "INSERT INTO groups (tenant, kind, id, name, company) VALUES ($1, 'company', '3', 'c', '3') RETURNING id"
 
 
 async def test_what_was_withdrawn_or_has_expired_runs_no_script(bench_of: Any) -> None:

@@ -15,7 +15,7 @@ from tests.support import intake, notifications, plugin, service, unsubscribing,
 from tests.support.databases import Database
 from tests.support.intake import Bench
 
-SCRIPT = notifications.accepted("u0", script="politely", name="Boiler")
+SCRIPT = notifications.accepted("u0", script="politely", name="Boiler", owner="topic")
 REPORT = notifications.accepted("ghost", name="Team news", completion_email=True)
 
 

@@ -11,7 +11,6 @@ from services.dispatcher.runs import completion, completion_store, store, subjec
 from services.dispatcher.runs.calling import Callers, Raised, Stopped, TimeUp
 from services.dispatcher.runs.endings import Endings
 from services.dispatcher.runs.planning import Run, RunKind
-from services.dispatcher.runs.subjects import Subject
 from services.dispatcher.settings import Settings
 from shared import plugins
 from shared.contract.outcomes import Reason
@@ -149,19 +148,20 @@ class Background:
             return "cancelled"
         if run.attempt > self.settings.script_attempts:
             return await self._dead(run, Reason.LEASE_RAN_OUT, "its process ended or froze in every attempt")
-        if subject.is_owner_gone:
-            return await self._dead(run, Reason.FORBIDDEN, f"the key {subject.notification.owner} is no longer valid")
+        if subject.authority is None:
+            said = f"its owner {subject.notification.owner} may not send any more: revoked, removed or without its role"
+            return await self._dead(run, Reason.FORBIDDEN, said)
         try:
             function = await asyncio.to_thread(_loaded, run)
         except Exception as error:  # noqa: BLE001 - whatever importing a plug-in raises is its failure, not ours
             return await self._failed(run, Reason.SCRIPT_FAILED, f"{type(error).__name__}: {error}")
-        return await self._ended(run, subject, function, stop)
-
-    async def _ended(self, run: Run, subject: Subject, function: Function, stop: asyncio.Event) -> str:
         call = Call(
             str(run.id), run.attempt, run.name, subject.notification, subject.recipient, subject.due,
             subject.authority.allows,
         )  # fmt: skip
+        return await self._ended(run, call, function, stop)
+
+    async def _ended(self, run: Run, call: Call, function: Function, stop: asyncio.Event) -> str:
         ending = await self.callers.call(function, call, self.settings.script_seconds, stop)
         failpoint("dispatcher.runs.after_call")
         match ending:

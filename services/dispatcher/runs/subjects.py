@@ -1,11 +1,13 @@
 """What a script or job is given to read: its notification, its recipient, its schedule, its owner's authority."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from services.dispatcher.runs.planning import Run, RunKind
+from shared import owners, sam_access
 from shared.access import Scope
 from shared.contract.outcomes import Reason
 from shared.contract.requests import MAX_RECIPIENTS
@@ -15,7 +17,7 @@ from shared.scripts import Due, Notification, Recipient
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What the owner of a notification may do; an owner that is no key (a topic's writer) may do all of the tenant."""
+    """What the owner of a notification may do; `scopes` None is all of the tenant."""
 
     scopes: frozenset[str] | None
 
@@ -27,26 +29,62 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Who an owner is found to be: a live key by its `scopes`, a user by the `roles`; neither when it is gone."""
+
+    id: str
+    scopes: Collection[str] | None
+    roles: Collection[str] | None
+    has_company: bool
+
+
+def authority_of(owner: Owner, class_key: str) -> Authority | None:
+    """What the owner of a notification of a class may do now; None when it may not even send any more.
+
+    A user of the sendNotification dialect who is no super user may send to a company only (B2), and no class can be
+    asked for there: the script has the notification's own.
+    """
+    if owner.id == owners.TOPIC:
+        return Authority(None)
+    if owner.scopes is not None:
+        return Authority(frozenset(owner.scopes))
+    roles = owner.roles or ()
+    if sam_access.SUPER_USER in roles:
+        return Authority(None)
+    if owner.has_company and sam_access.OF_A_COMPANY.intersection(roles):
+        return Authority(frozenset({f"{Scope.PUBLISH}:{class_key}"}))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """Everything a call is made of; `ended` says why there is nothing to run any more."""
+    """Everything a call is made of; `ended` says why there is nothing to run any more.
+
+    `authority` None: the owner is gone, was revoked or lost its role.
+    """
 
     notification: Notification
     recipient: Recipient | None
     due: Due | None
-    authority: Authority
+    authority: Authority | None
     ended: Reason | None
-    is_owner_gone: bool
 
 
-# Keys are never deleted, so a revoked one is known for what it is.
+# A key that was revoked or has expired and a user who was removed join nothing, and then have no authority. Nor has an
+# owner that may have been cut off: it might name another user.
 _SUBJECT = """
 SELECT n.id, n.tenant, n.source, n.name, n.description, n.importance, n.class_key, n.options, n.items,
   n.requires_action, n.action_url, n.owner, n.created_at, n.recipient_count,
   CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled' WHEN n.expires_at <= db_now() THEN 'expired' END AS ended,
-  k.scopes, k.revoked_at IS NOT NULL OR (k.expires_at <= db_now()) IS TRUE AS is_owner_gone,
+  k.scopes, u.roles,
+  EXISTS (SELECT FROM group_members m
+    WHERE m.tenant = u.tenant AND m.user_id = u.id AND m.kind = 'company' AND m.status = 'accepted') AS has_company,
   s.id AS schedule_id, s.due_at, s.local, s.timezone
 FROM notifications n
-LEFT JOIN api_keys k ON k.tenant = n.tenant AND k.id = n.owner
+LEFT JOIN api_keys k ON k.tenant = n.tenant AND k.id = n.owner AND k.revoked_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > db_now())
+LEFT JOIN users u ON starts_with(n.owner, $4) AND length(n.owner) < $5
+  AND u.tenant = n.tenant AND u.id = substr(n.owner, length($4) + 1)
 LEFT JOIN schedules s ON s.tenant = n.tenant AND s.notification_id = n.id
 WHERE n.tenant = $1 AND n.id = $2 AND n.expires_on = $3
 """
@@ -65,15 +103,15 @@ FROM users WHERE tenant = $1 AND id = $2
 async def of_run(connection: Connection, run: Run) -> Subject | None:
     """What a run is about; None when its notification's record is gone."""
     key = (run.tenant, run.notification_id, run.expires_on)
-    row = await connection.fetchrow(_SUBJECT, *key)
+    row = await connection.fetchrow(_SUBJECT, *key, owners.USER_PREFIX, owners.LONGEST)
     if row is None:
         return None
     recipients = [each["recipient"] for each in await connection.fetch(_RECIPIENTS, *key, MAX_RECIPIENTS)]
     recipient = None if run.recipient is None else await _recipient(connection, run.tenant, run.recipient)
     return Subject(
         _notification(row, recipients), recipient, _due(row) if run.kind is RunKind.JOB else None,
-        Authority(None if row["scopes"] is None else frozenset(row["scopes"])),
-        None if row["ended"] is None else Reason(row["ended"]), row["is_owner_gone"],
+        authority_of(Owner(row["owner"], row["scopes"], row["roles"], row["has_company"]), row["class_key"]),
+        None if row["ended"] is None else Reason(row["ended"]),
     )  # fmt: skip
 
 

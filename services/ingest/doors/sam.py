@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from services.ingest import admission, local_times
 from services.ingest.acceptance import Caller, Refused
 from services.ingest.admission import Admitted
-from services.ingest.dialects.sam import faults, meaning, reading, roles
+from services.ingest.dialects.sam import faults, reading, roles
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from services.ingest.dialects.sam.roles import KEY_HEADER, TOKEN_HEADER, Sender
@@ -22,7 +22,7 @@ from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.patience import in_time
 from services.ingest.sam_store import Presented, SamStore
 from services.ingest.send_notifications import Meant, SendNotifications
-from shared import access, sam_access
+from shared import access, owners, sam_access
 from shared.clock import Clock
 from shared.contract import ids
 from shared.contract.outcomes import Door, Reason
@@ -141,7 +141,7 @@ class SamDoor:
             return self._held_to(sender, await self._notifications.meant(sender.tenant, sent, sender))
 
     async def _answered(self, meant: Meant, sender: Sender) -> Response:
-        caller = Caller(sender.tenant, f"{meaning.SOURCE}:{sender.user}"[:255], Door.HTTP)
+        caller = Caller(sender.tenant, owners.of_user(sender.user), Door.HTTP)
         outcome = await self._entry.decided(admission.entrant(meant.valid, caller, ids.fresh))
         if isinstance(outcome, Refused):
             raise RefusedError([invalid("", error.detail) for error in outcome.errors])

@@ -20,6 +20,7 @@ from services.ingest.publisher import Publisher
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
 from services.ingest.store import Store
+from shared import owners
 from shared.clock import Clock
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
@@ -30,8 +31,6 @@ from shared.kafka.consumer import Batch
 _log = structlog.get_logger()
 
 GROUP = "ingest.requests"
-OWNER = "topic"
-"""Who asked, where no key says it: whoever may write to the topic."""
 
 _EXAMINED_AT_ONCE = 25
 """HTTP requests get their turn after so many records."""
@@ -129,7 +128,7 @@ class TopicDoor:
         valid = await self._valid(arrived, headers, tenant)
         if isinstance(valid, Refused):
             return Case(arrived, tenant, arrived.own_id(tenant, epoch), valid)
-        caller = Caller(tenant, OWNER, Door.TOPIC)
+        caller = Caller(tenant, owners.TOPIC, Door.TOPIC)
         entrant = admission.entrant(valid, caller, lambda: arrived.own_id(tenant, epoch))
         return Case(arrived, tenant, entrant.id, entrant, headers.get("dialect"))
 

@@ -4,9 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.ingest.dialects.sam.faults import Exceptions, Fault
-
-SUPER_USER = "SUPER_USER"
-OF_A_COMPANY = frozenset({"COMPANY_ADMIN", "EVENT_PUSH_NOTIFICATION_ROLE"})
+from shared.sam_access import OF_A_COMPANY, SUPER_USER
 
 TOKEN_HEADER = "x-nextinteract-authtoken"  # noqa: S105 - a header's name
 KEY_HEADER = "x-nextinteract-company-api-key"

@@ -1,0 +1,15 @@
+"""Who a notification's `owner` is: the id of a key, a user of sendNotification, or whoever writes to the topic.
+
+Scripts and jobs run with the owner's authority, so who wrote an owner down and who reads it must mean the same.
+"""
+
+TOPIC = "topic"
+"""Whoever may write to the topic of requests; it speaks for its whole tenant."""
+
+USER_PREFIX = "sendNotification:"
+LONGEST = 255
+
+
+def of_user(user: str) -> str:
+    """The owner that a user of the sendNotification dialect is; the longest ids are cut off, in SQL as here."""
+    return (USER_PREFIX + user)[:LONGEST]
