@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,9 @@ _ANSWER_SECONDS = 1.0
 _SHORTEST_PAUSE_SECONDS = 0.05
 """Strangers with made-up keys may hurry the next question, but not beyond this."""
 
+_REFUTED_SECONDS = 1.0
+"""How long it is not asked again whether there is a tenant by a name."""
+
 
 class SettingsCache:
     """What the doors know of keys and tenants; `follow` keeps it current."""
@@ -42,6 +45,7 @@ class SettingsCache:
         self._waiting: list[asyncio.Future[None]] = []
         self._hurry = asyncio.Event()
         self._said = ""
+        self._refuted: dict[str, float] = {}
 
     async def loaded(self) -> str | None:
         """A readiness check: whether keys and tenants were read at all."""
@@ -61,12 +65,19 @@ class SettingsCache:
         await self._refreshed()
         return self._opened(key_id, presented)
 
-    async def knows_tenant(self, tenant: str) -> bool:
-        """Whether there is such a tenant; asks and raises as `key_opened_by`."""
-        if tenant in self._tenants:
-            return True
-        await self._refreshed()
-        return tenant in self._tenants
+    async def unknown_tenants(self, named: Collection[str]) -> frozenset[str]:
+        """Those of the names that no tenant has; asks at most once, and about the same name once a second.
+
+        Raises:
+            TransientError: one of them is new here and PostgreSQL cannot be asked.
+        """
+        now = self._clock.monotonic()
+        self._refuted = {name: at for name, at in self._refuted.items() if now - at < _REFUTED_SECONDS}
+        if not self._tenants.union(self._refuted).issuperset(named):
+            await self._refreshed()
+            strange = self._tenants.union(self._refuted)
+            self._refuted.update(dict.fromkeys((name for name in named if name not in strange), now))
+        return frozenset(named) - self._tenants
 
     def properties(self, tenant: str) -> Mapping[str, Any]:
         """The properties of a tenant by name, as they were a second ago at most while PostgreSQL answers."""

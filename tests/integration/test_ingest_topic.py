@@ -1,5 +1,6 @@
 """The topic door on real Kafka and PostgreSQL: every record is accepted or answered, and none holds up the others."""
 
+import asyncio
 import base64
 import json
 import uuid
@@ -131,6 +132,14 @@ async def test_what_cannot_be_is_answered_with_every_error_and_the_original(
         subject = answer["notification_id"]
         (event,) = await ingest.written([topics.EVENTS], lambda found: found["subject"] == subject, 1)
         assert (event["type"], event["tenant"]) == ("tocsin.notification.rejected.v1", door.TENANT)
+
+
+async def test_records_of_unknown_tenants_do_not_hold_up_the_others(ingest: door.Ingest, mark: str) -> None:
+    # Each of them waited for a question to PostgreSQL of its own: 400 took twenty seconds at least.
+    strange = [(door.body(), {"tenant": f"nobody-{number}"}) for number in range(400)]
+    async with asyncio.timeout(10):
+        await ingest.produce(*strange, (door.body(source=mark), ACME))
+        await accepted(ingest, mark, 1)
 
 
 async def test_a_large_original_is_kept_elsewhere_and_its_reference_given(ingest: door.Ingest, mark: str) -> None:

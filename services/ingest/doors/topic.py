@@ -1,7 +1,7 @@
 """The topic door: records of notifications.requests, each accepted or answered, offsets committed behind both."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,6 +48,14 @@ class Case:
     subject: UUID
     outcome: Entrant | Admitted | Refused
     dialect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record with the headers that mean something."""
+
+    arrived: Arrived
+    headers: dict[str, str]
 
 
 class Answers:
@@ -109,21 +117,30 @@ class TopicDoor:
             self._note(case)
 
     async def _examined(self, found: Sequence["ConsumerRecord[bytes, bytes]"]) -> list[Case]:
+        read = [self._read(Arrived.of(record)) for record in found]
+        named = {self._tenant(each.headers) for each in read if isinstance(each, Read)}
+        strange = await self._cache.unknown_tenants(named - {""})
         cases = []
-        for number, record in enumerate(found):
-            cases.append(await self._case(Arrived.of(record)))
+        for number, each in enumerate(read):
+            cases.append(await self._case(each, strange) if isinstance(each, Read) else each)
             if number % _EXAMINED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return cases
 
-    async def _case(self, arrived: Arrived) -> Case:
-        epoch = self._settings.source_epoch
+    def _read(self, arrived: Arrived) -> Read | Case:
         try:
-            headers = arrived.meant()
+            return Read(arrived, arrived.meant())
         except UnreadableHeadersError as error:
-            return Case(arrived, None, arrived.own_id("", epoch), Refused(Reason.UNDECODABLE, (error.error,)))
-        tenant = headers.get("tenant", self._settings.single_tenant)
-        if not tenant or not await self._cache.knows_tenant(tenant):
+            own = arrived.own_id("", self._settings.source_epoch)
+            return Case(arrived, None, own, Refused(Reason.UNDECODABLE, (error.error,)))
+
+    def _tenant(self, headers: Mapping[str, str]) -> str:
+        return headers.get("tenant", self._settings.single_tenant)
+
+    async def _case(self, read: Read, strange: Collection[str]) -> Case:
+        epoch, arrived, headers = self._settings.source_epoch, read.arrived, read.headers
+        tenant = self._tenant(headers)
+        if not tenant or tenant in strange:
             return Case(arrived, None, arrived.own_id("", epoch), _unknown_tenant(tenant))
         valid = await self._valid(arrived, headers, tenant)
         if isinstance(valid, Refused):
