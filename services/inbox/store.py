@@ -36,8 +36,8 @@ class Asked:
     most: int
 
 
-# Six ranges, one an importance, in the tenant's order; the order itself is stored nowhere, since a tenant may change
-# it. A cursor names the importance, not its rank, so that it stays good when that happens.
+# For each page all of the recipient's items are read and sorted, in the tenant's order: it is stored nowhere, since a
+# tenant may change it. A cursor names the importance, not its rank, so that it stays good when that happens.
 _LIST = """
 SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
   n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version,
