@@ -74,8 +74,12 @@ class SamStore:
     """
     _TAG = "SELECT id, campaign FROM tags WHERE tenant = $1 AND id = $2"
 
-    async def facts(self, tenant: str, sent: SendNotification) -> Facts:
-        """What the directory says about whom a notification names; raises TransientError while PostgreSQL is away."""
+    async def facts(self, tenant: str, sent: SendNotification, only: str | None = None) -> Facts:
+        """What the directory says about whom a notification names; with `only`, users of that company alone.
+
+        Raises:
+            TransientError: PostgreSQL is away.
+        """
         async with tenant_transaction(self._pool, tenant) as connection:
             company = await self._company(connection, tenant, sent)
             audience = meaning.audience_of(sent)
@@ -84,7 +88,7 @@ class SamStore:
             if audience is not None:
                 unknown = await audiences.unknown(connection, tenant, audience)
                 count = await audiences.count(connection, tenant, audience) if sent.version < 3 else 0  # noqa: PLR2004 - version 2 answers with it
-            users = None if audience is not None else await self._users(connection, tenant, sent.values or [])
+            users = None if audience is not None else await self._users(connection, tenant, sent.values or [], only)
             tag = await connection.fetchrow(self._TAG, tenant, sent.campaign_tag_id) if sent.campaign_tag_id else None
         return Facts(company, unknown, users, count, None if tag is None else Tag(*tag.values()))
 
@@ -103,10 +107,15 @@ class SamStore:
       UNION ALL SELECT id, 2 FROM users WHERE tenant = $1 AND email_lower = lower(asked.value)
       UNION ALL SELECT id, 3 FROM users WHERE tenant = $1 AND id = asked.value
     ) AS found
+    WHERE $3::text IS NULL OR EXISTS (
+      SELECT FROM group_members WHERE tenant = $1 AND kind = 'company' AND group_id = $3
+        AND user_id = found.id AND status = 'accepted')
     """
 
-    async def _users(self, connection: Connection, tenant: str, values: Sequence[str]) -> dict[str, list[str]]:
-        rows = await connection.fetch(self._USERS, tenant, list(dict.fromkeys(values)))
+    async def _users(
+        self, connection: Connection, tenant: str, values: Sequence[str], only: str | None
+    ) -> dict[str, list[str]]:
+        rows = await connection.fetch(self._USERS, tenant, list(dict.fromkeys(values)), only)
         return {value: _best([row for row in rows if row["value"] == value]) for value in values}
 
 

@@ -51,7 +51,7 @@ class SendNotifications:
         faults = [*rules.job_faults(sent, jobs), *([due_at] if isinstance(due_at, Fault) else [])]
         if faults or isinstance(due_at, Fault):
             return faults
-        facts = await in_time(self._store.facts(tenant, sent))
+        facts = await in_time(self._store.facts(tenant, sent, roles.confined_to(sender)))
         if sent.email_template is not None:
             given = meaning.given(sent, body_ref)
             [lacking] = await self._mails.lacking([MailAsked(tenant, sent.email_template, given, body_ref, due_at)])

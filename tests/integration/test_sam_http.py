@@ -212,6 +212,34 @@ async def test_who_is_of_a_company_sends_to_that_company_only(caller: Caller, ro
     assert (await caller.send(sent(key="9"))).status == 200, "a super user may"
 
 
+@pytest.mark.parametrize("role", ["COMPANY_ADMIN", "EVENT_PUSH_NOTIFICATION_ROLE"])
+async def test_who_is_of_a_company_reaches_by_name_only_its_accepted_members(caller: Caller, role: str) -> None:
+    owner = caller.ingest.owner
+    own = await sam.caller(caller.ingest, f"un-{role}", role)
+    for name, company, status in [("col", "3", "accepted"), ("inv", "3", "invited"), ("for", "9", "accepted")]:
+        await sam.user(owner, f"{name}-{role}")
+        await directory.group(
+            owner, f"company/{company}", [f"{name}-{role}"], company=company, status=status, tenant=door.TENANT
+        )
+    assert (await own.send(sent("UN", values=[f"col-{role}"]))).status == 200
+    unknown = (400, "WSInvalidParameterException", "values")
+    for name in [f"inv-{role}", f"for-{role}", f"for-{role}.login", f"for-{role}@example.test", "nobody"]:
+        answer = await own.send(sent("UN", values=[name]))
+        assert answer.fault == unknown
+        assert answer.json["message"] == f"values: there is no user with this login or e-mail: {name}"
+    assert (await caller.send(sent("UN", values=[f"for-{role}"]))).status == 200, "a super user may"
+
+
+async def test_who_shares_an_address_with_somebody_of_another_company_is_still_known_by_it(caller: Caller) -> None:
+    own = await sam.caller(caller.ingest, "shares", "COMPANY_ADMIN")
+    await sam.user(caller.ingest.owner, "abroad")
+    await caller.ingest.owner.execute("UPDATE users SET email = 'shares@example.test' WHERE id = 'abroad'")
+    answer = await own.send(sent("UN", values=["shares@example.test"]))
+    waiting = await scheduled(caller, answer.json["notificationScheduleId"])
+    assert waiting["notification"]["recipients"] == ["shares"]
+    assert (await caller.send(sent("UN", values=["shares@example.test"]))).status == 400, "for all of the tenant two"
+
+
 async def test_who_is_not_connected_to_the_keys_company_may_not_send(caller: Caller) -> None:
     await directory.group(caller.ingest.owner, "company/9", company="9", tenant=door.TENANT)
     key = await tenants.create_company_key(caller.ingest.owner, door.TENANT, "9", door.SECRET)

@@ -43,5 +43,10 @@ def may_send_to(sender: Sender, company: str) -> Fault | None:
     return _refused("key", f"belongs to company {company}; the user may only send to company {sender.company}")
 
 
+def confined_to(sender: Sender | None) -> str | None:
+    """The company whose users alone the sender may name; None for whom may name all of the tenant."""
+    return None if sender is None or SUPER_USER in sender.roles else sender.company
+
+
 def _refused(field: str, detail: str) -> Fault:
     return Fault(Exceptions.INSUFFICIENT_PERMISSIONS, field, detail)
