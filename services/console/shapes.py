@@ -26,7 +26,11 @@ PathId = Annotated[Id, Path()]
 ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
 LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
 
-Address = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$"), ONE_LINE]
+Address = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$"),
+    ONE_LINE,
+]
 """A mail address."""
 
 

@@ -212,6 +212,8 @@ async def test_schedules_are_listed_and_cancelled_by_who_asked_for_them(console:
     states = await console.owner.fetch("SELECT id, state FROM schedules WHERE id BETWEEN 901 AND 904 ORDER BY id")
     assert [row["state"] for row in states] == ["cancelled", "pending", "released", "pending"]
     assert (await console.ask("DELETE", "/v1/schedules")).status == 422, "not everybody's at once"
+    for method in ("GET", "DELETE"):
+        assert (await console.ask(method, "/v1/schedules?owner=a%00b")).status == 422
 
 
 def _text(row: Any) -> str:

@@ -10,6 +10,7 @@ from services.console import shapes
 from services.console.shapes import conflict
 from services.console.store import schedules as store
 from services.console.store.schedules import Schedule
+from shared.contract.requests import Id
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -18,8 +19,7 @@ _LARGEST_ID = 2**63 - 1
 _LAST: TypeAdapter[tuple[int]] = TypeAdapter(tuple[Annotated[int, Path(ge=0, le=_LARGEST_ID)]])
 
 ScheduleId = Annotated[int, Path(ge=0, le=_LARGEST_ID)]
-Owner = Annotated[str, Query(min_length=1, max_length=255, description="The id of the key that asked, or "
-                             "`sendNotification:` and the user.")]  # fmt: skip
+Owner = Annotated[Id, Query(description="The id of the key that asked, or `sendNotification:` and the user.")]
 
 
 @dataclass(frozen=True, slots=True)
