@@ -120,8 +120,8 @@ def _version_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _early(document: Mapping[str, Any]) -> Iterator[str]:
-    """The fields that came with a later version than the document's; null does not make them known."""
-    return (name for name in document if _SINCE.get(name, 0) > document["version"])
+    """The fields that came with a later version than the document's; null is as good as left out."""
+    return (name for name, value in document.items() if value is not None and _SINCE.get(name, 0) > document["version"])
 
 
 def _early_faults(document: Mapping[str, Any], early: Sequence[str]) -> list[Fault]:

@@ -84,10 +84,9 @@ def _type_and_version(sent: SendNotification) -> Iterator[Fault]:
 
 def _values(sent: SendNotification) -> Iterator[Fault]:
     values = sent.values
-    if sent.type is Kind.ASSET:
-        if values:
-            yield invalid("values", "is not used for type GA; leave it out")
-    elif sent.type is Kind.USER and not 1 <= len(values or ()) <= MOST_USERS:
+    if sent.type is Kind.ASSET:  # the source: values "is not used at all"
+        return
+    if sent.type is Kind.USER and not 1 <= len(values or ()) <= MOST_USERS:
         yield invalid("values", f"must name 1 to {MOST_USERS} users, by login or e-mail, for type UN")
     elif values is not None and not values:
         yield invalid("values", "is empty; name at least one, or leave it out to mean all of them")
