@@ -19,10 +19,10 @@ async def test_users_are_found_by_login_mail_and_id_without_reading_them_all(dat
     async with intake.connected(database.dsn("ingest")) as connection, connection.transaction():
         await connection.execute("SELECT set_config('tocsin.tenant', 'many', true)")
         asked = ["l5", "user77@example.com", "u9"]
-        found = await connection.fetch(SamStore._USERS, "many", asked)  # noqa: SLF001 - the statement as it is sent
+        found = await connection.fetch(SamStore._USERS, "many", asked, None)  # noqa: SLF001 - the statement as it is sent
         assert sorted(row["id"] for row in found) == ["u5", "u77", "u9"]
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE asked (text, text[]) AS {SamStore._USERS}")  # noqa: SLF001
-        plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE asked ('many', '{u9}')"))
+        await connection.execute(f"PREPARE asked (text, text[], text) AS {SamStore._USERS}")  # noqa: SLF001
+        plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE asked ('many', '{u9}', '3')"))
     assert plan.count("Index") >= 3, plan
     assert "Seq Scan" not in plan, plan
