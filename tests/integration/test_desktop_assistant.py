@@ -83,9 +83,12 @@ async def test_success_answers_200_with_the_id_and_one_notification_is_queued(as
     assert message["items"] == [{"table": "incident", "id": "9d385017", "url": None}]
 
 
-async def test_the_three_required_parameters_are_enough(assistant: Assistant) -> None:
+@pytest.mark.parametrize(
+    "optional", [{}, {"notification_title": "", "referrer_table": "", "referrer_id": ""}], ids=["left out", "empty"]
+)
+async def test_the_three_required_parameters_are_enough(assistant: Assistant, optional: dict[str, str]) -> None:
     least = {"notification_message": "Down", "recipient_list": "ada", "source": "pe"}
-    status, answer = await assistant.post(least)
+    status, answer = await assistant.post({**least, **optional})
     assert status == 200
     (message,) = await assistant.ingest.accepted(answer["metadata"])
     assert (message["name"], message["items"]) == ("Proactive Engagement", [])
@@ -132,7 +135,7 @@ async def test_any_other_response_code_means_that_nothing_was_queued_and_says_wh
 
 
 async def test_every_wrong_parameter_is_named_at_once(assistant: Assistant) -> None:
-    _, answer = await assistant.post({"source": "x", "notification_title": ""})
+    _, answer = await assistant.post({"source": "x", "notification_title": "a\nb"})
     for name in ("source", "notification_title", "notification_message", "recipient_list"):
         assert f"{name}: " in answer["message"]
 

@@ -51,16 +51,24 @@ def _said(text: str) -> str:
     return text
 
 
-class Parameters(RequestModel):
-    """The parameters of sendDANotification."""
+def _or_none(text: str | None) -> str | None:
+    return text or None
 
-    notification_title: Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE] | None = None
+
+_Line255 = Annotated[str, StringConstraints(max_length=255), ONE_LINE]
+_Line100 = Annotated[str, StringConstraints(max_length=100), ONE_LINE]
+
+
+class Parameters(RequestModel):
+    """The parameters of sendDANotification; of the optional ones, scripts often pass an empty text for nothing."""
+
+    notification_title: Annotated[_Line255 | None, AfterValidator(_or_none)] = None
     notification_message: Annotated[
         str, StringConstraints(min_length=1, max_length=4_096), STORABLE, AfterValidator(_said)
     ]
     recipient_list: Annotated[str, AfterValidator(_listed), Field(description="Ids of users, separated by commas.")]
-    referrer_table: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] | None = None
-    referrer_id: Id | None = None
+    referrer_table: Annotated[_Line100 | None, AfterValidator(_or_none)] = None
+    referrer_id: Annotated[_Line255 | None, AfterValidator(_or_none)] = None
     source: Literal["mim", "pe"]
 
 
