@@ -209,13 +209,14 @@ def _desktop() -> dict[str, Any]:
         "413": "The body has more than 1 MiB.",
         "415": "The body is compressed.",
         "422": "The idempotency key was used for another body.",
+        "500": "Something unforeseen.",
         "503": "Kafka or the directory is away, or too much is under way; see Retry-After.",
     }
     return {
         "operationId": "sendDANotification",
         "summary": "Queue a Desktop Assistant notification",
         "description": "For all its recipients or for none. Any other responseCode than 200 means that nothing was "
-        "queued; message says why.",
+        "queued, unless message says that this is unknown; message says why.",
         "requestBody": _body({"application/json": "Parameters"}),
         "responses": {status: _content(text, "Answer") for status, text in said.items()},
         "security": [{"apiKey": []}],

@@ -36,7 +36,8 @@ class DesktopAppNotificationUtils:
     def sendDANotification(self, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - the source's name
         """Send one notification; `{"responseCode", "message", "metadata": {"notification_id"}}`.
 
-        Any other responseCode than 200 means that nothing was queued, and `message` says why.
+        Any other responseCode than 200 means that nothing was queued, and `message` says why, or that after all
+        repeats it is unknown.
 
         Raises:
             UnavailableError: no answer came; whether it was queued is unknown.

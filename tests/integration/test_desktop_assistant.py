@@ -230,6 +230,21 @@ async def test_a_record_of_the_dialect_is_accepted_or_answered_all_or_nothing(as
     assert "ghost" in str(answers)
 
 
+async def test_what_nobody_foresaw_has_a_response_code_too_and_tells_nothing_of_the_inside(
+    assistant: Assistant,
+) -> None:
+    before = await assistant.ingest.ends()
+    await assistant.ingest.owner.execute("REVOKE SELECT ON users FROM tocsin_ingest")
+    try:
+        status, answer = await assistant.post(parameters())
+    finally:
+        await assistant.ingest.owner.execute("GRANT SELECT ON users TO tocsin_ingest")
+    assert (status, answer["responseCode"], answer["metadata"]) == (500, 500, {})
+    assert "nothing was queued" in answer["message"]
+    assert "denied" not in answer["message"]
+    assert await assistant.ingest.ends() == before
+
+
 async def test_the_helper_returns_the_same_object_by_both_names(assistant: Assistant) -> None:
     utils = DesktopAppNotificationUtils(assistant.ingest.running.http, assistant.key, HASTY)
     first = await asyncio.to_thread(utils.sendDANotification, parameters())

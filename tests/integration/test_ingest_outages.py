@@ -13,6 +13,7 @@ import aiohttp
 import pytest_asyncio
 
 from deploy.local import kafka, postgres
+from shared import access
 from shared.contract import topics
 from shared.runtime.settings import KafkaSettings
 from tests.support import databases, door, service, waiting
@@ -92,6 +93,28 @@ async def test_without_kafka_the_answer_is_503_within_5_seconds_and_all_is_well_
     async with door.ingest(database, settings, tmp_path) as ingest:
         await refuses_and_returns(ingest, broker.kill, started)
         await refuses_and_returns(ingest, lambda: signalled(signal.SIGSTOP), lambda: signalled(signal.SIGCONT))
+
+
+async def test_of_what_a_hung_kafka_may_have_taken_desktop_assistant_does_not_say_that_nothing_was_queued(
+    broker: kafka.Kafka, database: databases.Database, tmp_path: pathlib.Path
+) -> None:
+    settings = KafkaSettings(kafka_bootstrap=broker.bootstrap)
+    await topics_support.create(settings)
+    async with door.ingest(database, settings, tmp_path) as ingest:
+        await ingest.owner.execute("INSERT INTO users (tenant, id) VALUES ($1, 'ada')", door.TENANT)
+        headers = {"Authorization": f"Bearer {await ingest.new_key([access.Scope.DESKTOP_ASSISTANT])}"}
+        call = {"notification_message": "Down", "recipient_list": "ada", "source": "pe"}
+        path = "/api/sn_dex_desktop/notifications"
+        assert (await ingest.post(call, headers, path))[0] == 200
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            status, answer = await ingest.post(call, headers, path)
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        assert (status, answer["responseCode"], answer["metadata"]) == (503, 503, {})
+        assert "whether it was queued is unknown" in answer["message"]
+        assert "nothing was queued" not in answer["message"]
 
 
 async def test_without_postgresql_keys_are_deferred_and_only_what_needs_it_waits(

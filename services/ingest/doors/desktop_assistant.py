@@ -3,6 +3,7 @@
 import math
 from http import HTTPStatus
 
+import structlog
 from fastapi import Request, Response
 
 from services.ingest.acceptance import Refused
@@ -16,6 +17,11 @@ from shared.access import Scope, StoredKey
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
 from shared.runtime.problems import ProblemError
+
+_log = structlog.get_logger()
+
+_NOTHING = "nothing was queued: try again"
+_UNKNOWN = "whether it was queued is unknown; under its Idempotency-Key the same can be sent again without harm"
 
 _STATUS = {
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -35,25 +41,29 @@ class DesktopAssistantDoor:
         """Queue one notification, or say in the dialect's own shape why nothing was queued."""
         try:
             with self._entry.inside():
-                outcome = await self._outcome(request)
+                key = await self._entry.key(request)
+                return await self._queued(await self._asked(request, key), key)
         except ProblemError as problem:
             headers = {"WWW-Authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else {}
             return _answer(problem.status, problem.detail, headers=headers)
-        except TransientError as error:
-            headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds or 1.0)))}
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; nothing was queued: try again", headers=headers)
-        if isinstance(outcome, Refused):
-            return _answer(_STATUS.get(outcome.reason, HTTPStatus.BAD_REQUEST), dialect.message_of(outcome))
-        return _answer(HTTPStatus.OK, "the notification is queued", outcome)
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw has the source's shape too
+            return _failed(error, _NOTHING)
 
-    async def _outcome(self, request: Request) -> Admitted | Refused:
-        key = await self._entry.key(request)
+    async def _asked(self, request: Request, key: StoredKey) -> Entrant | Refused:
         _require_role(key)
         headers = http_requests.headers_of(request)
         keys = http_requests.idempotency_keys(headers)
         asked = dialect.read(await http_requests.body_of(request), keys, self._cache.properties(key.tenant))
-        entrant = self._entry.entrant(asked, key)
-        return await self._entry.outcome(await self._known(entrant), key)
+        return await self._known(self._entry.entrant(asked, key))
+
+    async def _queued(self, entrant: Entrant | Refused, key: StoredKey) -> Response:
+        try:
+            outcome = await self._entry.outcome(entrant, key)
+        except Exception as error:  # noqa: BLE001 - as above; Kafka may have it by now
+            return _failed(error, _UNKNOWN)
+        if isinstance(outcome, Refused):
+            return _answer(_STATUS.get(outcome.reason, HTTPStatus.BAD_REQUEST), dialect.message_of(outcome))
+        return _answer(HTTPStatus.OK, "the notification is queued", outcome)
 
     async def _known(self, entrant: Entrant | Refused) -> Entrant | Refused:
         if isinstance(entrant, Refused):
@@ -67,6 +77,16 @@ def _require_role(key: StoredKey) -> None:
     if not key.allows(Scope.DESKTOP_ASSISTANT):
         detail = f"this API key has neither the role {Scope.DESKTOP_ASSISTANT} nor {Scope.ADMIN}"
         raise ProblemError(HTTPStatus.FORBIDDEN, detail)
+
+
+def _failed(error: Exception, done: str) -> Response:
+    """503 while something is away, else 500, which is logged; `done` says what is certain."""
+    if isinstance(error, TransientError):
+        headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds or 1.0)))}
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; {done}", headers=headers)
+    _log.error("request_failed_unforeseen", error_type=type(error).__name__, exc_info=error)
+    detail = f"something unforeseen went wrong here and was logged; {done}; report it if it stays"
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 def _answer(
