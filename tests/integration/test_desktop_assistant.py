@@ -16,6 +16,7 @@ from services.ingest.dialects import desktop_assistant
 from shared import access
 from shared.client import DesktopAppNotificationUtils, Patience
 from shared.contract import topics
+from shared.postgres import bodies
 from shared.retry import Backoff
 from tests.support import door, service, waiting
 
@@ -132,6 +133,37 @@ async def test_any_other_response_code_means_that_nothing_was_queued_and_says_wh
     assert (answered, answer["responseCode"], answer["metadata"]) == (status, status, {}), answer
     assert said in answer["message"]
     assert await assistant.ingest.ends() == before
+
+
+async def test_of_many_unknown_recipients_all_are_named(assistant: Assistant) -> None:
+    strangers = [f"{number:032x}" for number in range(1_900)]
+    before = await assistant.ingest.ends()
+    status, answer = await assistant.post(parameters(recipient_list=",".join(["ada", *strangers])))
+    assert (status, answer["responseCode"]) == (400, 400)
+    assert ", ".join(strangers) in answer["message"]
+    assert "more" not in answer["message"]
+    assert await assistant.ingest.ends() == before
+
+
+async def test_of_more_unknown_recipients_than_fit_beside_the_largest_original_the_rest_is_counted(
+    assistant: Assistant,
+) -> None:
+    strangers = [f"{number:04d}" + '"' * 22 for number in range(10_000)]
+    content = json.dumps(parameters(recipient_list=",".join(strangers))).encode()
+    assert bodies.LARGEST_INLINE_BYTES - 40_000 < len(content) <= bodies.LARGEST_INLINE_BYTES
+    mark = uuid.uuid4().bytes
+    headers = [("tenant", door.TENANT.encode()), ("dialect", b"desktop_assistant"), ("mark", mark * 4_000)]
+    await assistant.ingest.produce((content, headers))
+
+    def marked(found: door.Json) -> bool:
+        return base64.b64decode(found["headers"].get("mark", "")).startswith(mark)
+
+    (answer,) = await assistant.ingest.written([topics.REJECTED], marked, 1)
+    detail = answer["errors"][0]["detail"]
+    named = detail.count('"' * 22)
+    assert strangers[named - 1] in detail
+    assert f" and {10_000 - named:,} more;" in detail
+    assert named > 2_000
 
 
 async def test_every_wrong_parameter_is_named_at_once(assistant: Assistant) -> None:

@@ -4,6 +4,7 @@ The source leaves open what this module decides: a message without title is titl
 that was never set counts as true; a referrer needs table and id; `importance` is info, channels are inbox and push.
 """
 
+import itertools
 import urllib.parse
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -149,15 +150,18 @@ def _link(parameters: Parameters, properties: Mapping[str, Any]) -> tuple[str | 
 
 
 def unknown_recipients(unknown: list[str]) -> Refused:
-    """A4: the refusal of recipients that the directory does not know; the first of many are named."""
-    named, more = ", ".join(unknown[:_NAMED]), len(unknown) - _NAMED
-    detail = f"unknown recipients: {named}{f' and {more:,} more' if more > 0 else ''}; nothing was queued for anybody"
+    """A4: the refusal of recipients that the directory does not know; those beyond `_NAMED_BYTES` are counted."""
+    ends = itertools.accumulate(len(recipient.encode()) + len(", ") for recipient in unknown)
+    named = [recipient for recipient, end in zip(unknown, ends, strict=True) if end <= _NAMED_BYTES]
+    more = f" and {len(unknown) - len(named):,} more" if len(named) < len(unknown) else ""
+    detail = f"unknown recipients: {', '.join(named)}{more}; nothing was queued for anybody"
     return Refused(
         Reason.UNKNOWN_RECIPIENT, (FieldError(pointer="/recipient_list", code="unknown_recipient", detail=detail),)
     )
 
 
-_NAMED = 20
+_NAMED_BYTES = 65_536
+"""On the topic the names stand beside the original in one record, each quotation mark of theirs in two bytes."""
 
 
 def message_of(refused: Refused) -> str:
