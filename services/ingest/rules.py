@@ -1,7 +1,5 @@
 """What a request must keep to beyond the shape of its fields, and when it is due."""
 
-import re
-import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +10,10 @@ from shared.contract import known_options, template_params
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Channel
 from shared.contract.requests import MAX_OPTIONS_BYTES, NotificationRequest
+from shared.contract.web_addresses import is_web_address
 
 LONGEST_AHEAD = timedelta(days=3_653)
 """A schedule or an end reaches at most ten years ahead; what is later is a mistake."""
-
-_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#]|\Z)")
-"""What nearly every link looks like; the others are taken apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def _links_are_safe(request: NotificationRequest) -> Iterator[FieldError]:
     links = [("/action_url", request.action_url)]
     links += [(f"/items/{index}/url", item.url) for index, item in enumerate(request.items)]
     for at, link in links:
-        if link is not None and not _is_web_address(link):
+        if link is not None and not is_web_address(link):
             yield _error(at, "url", "must be an absolute http or https address")
 
 
@@ -119,16 +115,6 @@ _RULES: tuple[Callable[[NotificationRequest], Iterable[FieldError]], ...] = (
     _links_are_safe,
     _mail_is_whole,
 )
-
-
-def _is_web_address(link: str) -> bool:
-    if _PLAIN_ADDRESS.match(link):
-        return True
-    try:
-        parts = urllib.parse.urlsplit(link)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _error(at: str, code: str, detail: str) -> FieldError:

@@ -34,6 +34,7 @@ MAX_ITEMS = 100
 MAX_BATCH = 1_000
 MAX_BODY_BYTES = 1_048_576
 MAX_OPTIONS_BYTES = 16_384
+MAX_URL = 2_048
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
@@ -136,7 +137,7 @@ class Item(RequestModel):
 
     table: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE]
     id: Id
-    url: Annotated[str, StringConstraints(max_length=2_048), ONE_LINE] | None = None
+    url: Annotated[str, StringConstraints(max_length=MAX_URL), ONE_LINE] | None = None
 
 
 class Audience(RequestModel):
@@ -200,7 +201,7 @@ class NotificationRequest(RequestModel):
     options: dict[str, Any] = Field(default_factory=dict)
     items: Annotated[tuple[Item, ...], Field(max_length=MAX_ITEMS)] = ()
     requires_action: bool = False
-    action_url: Annotated[str, StringConstraints(min_length=1, max_length=2_048), ONE_LINE] | None = None
+    action_url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL), ONE_LINE] | None = None
     script: Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_LINE] = "default"
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = (Channel.INBOX, Channel.PUSH, Channel.EMAIL)
     idempotency_key: Id | None = None

@@ -245,6 +245,9 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
     assert (await console.ask("PUT", "/v1/properties/a.b", json=value)).json == {"name": "a.b", **value}
     assert (await console.ask("GET", "/v1/properties/a.b")).json == {"name": "a.b", **value}
     assert (await console.ask("GET", "/v1/properties/none")).status == 404
+    for pattern in ("https://crm.example/{table}?sys_id={id}", ""):
+        answer = await console.ask("PUT", "/v1/properties/sn_dex_desktop.referrer_url", json={"value": pattern})
+        assert (answer.status, answer.json["value"]) == (200, pattern)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +263,8 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
         ("/v1/importances/danger", {"retention": 7, "cssClass": '"><', "sort": 1, "send": True}, "/cssClass"),
         ("/v1/importances/grave", {"retention": 7, "cssClass": "", "sort": 1, "send": True}, "/name"),
         ("/v1/properties/a", {"value": None}, "/value"),
+        ("/v1/properties/sn_dex_desktop.referrer_url", {"value": "crm.example/{table}/{id}"}, "/value"),
+        ("/v1/properties/sn_dex_desktop.referrer_url", {"value": True}, "/value"),
     ],
 )
 async def test_configuration_that_means_nothing_is_refused(

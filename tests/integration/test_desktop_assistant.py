@@ -15,7 +15,7 @@ import pytest_asyncio
 from services.ingest.dialects import desktop_assistant
 from shared import access
 from shared.client import DesktopAppNotificationUtils, Patience
-from shared.contract import topics
+from shared.contract import referrers, topics
 from shared.postgres import bodies
 from shared.retry import Backoff
 from tests.support import door, service, waiting
@@ -230,7 +230,7 @@ def _answers(assistant: Assistant, address: str, status: int) -> Any:
 
 
 async def test_a_referrer_links_to_where_its_tenant_says(assistant: Assistant) -> None:
-    await assistant.put_property(desktop_assistant.REFERRER_URL, "https://crm.example/{table}?sys_id={id}")
+    await assistant.put_property(referrers.PROPERTY, "https://crm.example/{table}?sys_id={id}")
 
     async def linked() -> str | None:
         _, answer = await assistant.post(parameters(referrer_id="a b/c"))
@@ -239,6 +239,8 @@ async def test_a_referrer_links_to_where_its_tenant_says(assistant: Assistant) -
         return url
 
     assert await waiting.until(linked, 10, "a link") == "https://crm.example/incident?sys_id=a%20b%2Fc"
+    status, answer = await assistant.post(parameters(referrer_id="é" * 255, referrer_table="é" * 100))
+    assert (status, "referrer_id: makes a link" in answer["message"]) == (400, True)
 
 
 async def test_a_record_of_the_dialect_is_accepted_or_answered_all_or_nothing(assistant: Assistant) -> None:

@@ -9,8 +9,9 @@ from services.console import shapes
 from services.console.shapes import JsonValue, PathId
 from services.console.store import properties as store
 from services.console.store.properties import Property
-from shared.contract import mail_settings
+from shared.contract import mail_settings, referrers
 from shared.contract.mail_settings import MailSettingError
+from shared.contract.referrers import ReferrerPatternError
 from shared.contract.requests import RequestModel, example
 from shared.postgres.pool import Pool
 from shared.runtime import pages
@@ -61,6 +62,11 @@ class Properties:
                 mail_settings.checked(name, fields.value)
             except MailSettingError as error:
                 raise shapes.unprocessable("/value", "mail_setting", str(error)) from error
+        if name == referrers.PROPERTY:
+            try:
+                referrers.checked(fields.value)
+            except ReferrerPatternError as error:
+                raise shapes.unprocessable("/value", "referrer_url", str(error)) from error
         made = Property(name, fields.value)
         await store.put(self._pool, key.tenant, made)
         return made

@@ -5,7 +5,6 @@ that was never set counts as true; a referrer needs table and id; `importance` i
 """
 
 import itertools
-import urllib.parse
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,18 +14,15 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAd
 from services.ingest import documents
 from services.ingest.acceptance import Asked, Refused
 from services.ingest.dialects import native
-from shared.contract import field_errors
+from shared.contract import field_errors, referrers
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Reason
-from shared.contract.requests import MAX_RECIPIENTS, ONE_LINE, STORABLE, Id, RequestModel
+from shared.contract.requests import MAX_RECIPIENTS, MAX_URL, ONE_LINE, STORABLE, Id, RequestModel
 
 NAME = "desktop_assistant"
 """What the header `dialect` says of such a record."""
 
 ENABLED = "sn_dex_desktop.enable_push_notification"
-REFERRER_URL = "sn_dex_desktop.referrer_url"
-"""Property: the address of a referrer, with {table} and {id} in it; without it the related item has no link."""
-
 _SOURCES = {"mim": "Major Incident Management", "pe": "Proactive Engagement"}
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -140,13 +136,13 @@ def _link(parameters: Parameters, properties: Mapping[str, Any]) -> tuple[str | 
         missing = "referrer_id" if key is None else "referrer_table"
         detail = "is missing; referrer_table and referrer_id name a record together"
         return None, (FieldError(pointer=f"/{missing}", code="missing", detail=detail),)
-    pattern = properties.get(REFERRER_URL)
-    if table is None or key is None or not isinstance(pattern, str):
+    if table is None or key is None:
         return None, ()
-    quoted = {"{table}": urllib.parse.quote(table, safe=""), "{id}": urllib.parse.quote(key, safe="")}
-    for place, value in quoted.items():
-        pattern = pattern.replace(place, value)
-    return pattern, ()
+    link = referrers.link(properties, table, key)
+    if link is not None and len(link) > MAX_URL:
+        detail = f"makes a link of more than {MAX_URL:,} characters with the property {referrers.PROPERTY}; shorten one"
+        return None, (FieldError(pointer="/referrer_id", code="too_long", detail=detail),)
+    return link, ()
 
 
 def unknown_recipients(unknown: list[str]) -> Refused:
