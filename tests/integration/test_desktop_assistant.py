@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from services.ingest.dialects import desktop_assistant
 from shared import access
-from shared.client import DesktopAppNotificationUtils, Patience
+from shared.client import ClientError, DesktopAppNotificationUtils, Patience
 from shared.contract import referrers, topics
 from shared.postgres import bodies
 from shared.retry import Backoff
@@ -287,3 +287,22 @@ async def test_the_helper_returns_the_same_object_by_both_names(assistant: Assis
     assert [answer["responseCode"] for answer in (first, second, refused)] == [200, 200, 400]
     assert len(await assistant.ingest.accepted(first["metadata"], second["metadata"])) == 2
     assert refused["metadata"] == {}
+
+
+async def test_the_helper_takes_what_it_is_not_told_from_the_environment_and_works_where_a_loop_runs(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_INGEST_URL", assistant.ingest.running.http)
+    monkeypatch.setenv("TOCSIN_API_KEY", assistant.key)
+    answer = DesktopAppNotificationUtils().sendDANotification(parameters())
+    assert answer["responseCode"] == 200
+    assert len(await assistant.ingest.accepted(answer["metadata"])) == 1
+    monkeypatch.setenv("TOCSIN_API_KEY", "nonsense")
+    assert DesktopAppNotificationUtils().sendDANotification(parameters())["responseCode"] == 401
+    assert DesktopAppNotificationUtils(api_key=assistant.key).sendDANotification(parameters())["responseCode"] == 200
+
+
+async def test_the_helper_raises_where_somebody_else_answers(assistant: Assistant) -> None:
+    elsewhere = DesktopAppNotificationUtils(assistant.ingest.running.http + "/elsewhere", assistant.key, HASTY)
+    with pytest.raises(ClientError, match="is this address ingest's"):
+        elsewhere.sendDANotification(parameters())
