@@ -12,6 +12,7 @@ from services.inbox.metrics import Action, Metrics
 from services.inbox.relay import Relay, Told
 from services.inbox.store import Moment
 from services.inbox.tokens import Recipient
+from shared import words
 from shared.contract import records
 from shared.contract.importance import Importance, ImportanceOptions
 from shared.contract.messages import EventName
@@ -54,7 +55,8 @@ class Actions:
             if verdict is Completion.REDIRECT and item.action_url:
                 return Redirect(item.action_url)
             if verdict is Completion.CONFIRM:
-                return Confirmation(f"Mark “{item.name}” as complete for all its recipients?")
+                said = words.of(await store.locale(connection, who))
+                return Confirmation(said.text("inbox", "confirm", name=item.name))
             if verdict is not Completion.COMPLETE:
                 raise _not_now(item, verdict)
             importances = items.presented(await store.importances(connection, who.tenant))

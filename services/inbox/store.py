@@ -114,6 +114,15 @@ async def lock(connection: Connection, recipient: Recipient, notification: UUID)
     return None if row is None else _item(row)
 
 
+_LOCALE = "SELECT locale FROM users WHERE tenant = $1 AND id = $2"
+
+
+async def locale(connection: Connection, recipient: Recipient) -> str | None:
+    """A recipient's locale; None where the directory does not say."""
+    found: str | None = await connection.fetchval(_LOCALE, recipient.tenant, recipient.id)
+    return found
+
+
 _COMPLETE = """
 UPDATE notifications SET completed_by = $4, completed_at = db_now(),
   expires_at = least(expires_at, db_now() + make_interval(days => $5)),

@@ -133,6 +133,26 @@ async def test_completing_redirects_asks_or_completes_at_once(inbox: Inbox) -> N
     assert answer.json["version"] == 2
 
 
+@pytest.mark.parametrize(
+    ("locale", "asked"),
+    [
+        ("de-AT", "„{name}“ für alle, die es erhalten haben, als erledigt markieren?"),
+        ("fr", "Marquer « {name} » comme terminé pour tous ses destinataires ?"),
+        ("es_MX", "¿Marcar «{name}» como completado para todos sus destinatarios?"),
+        ("fi", "Mark “{name}” as complete for all its recipients?"),
+        (None, "Mark “{name}” as complete for all its recipients?"),
+    ],
+)
+async def test_before_completing_a_recipient_is_asked_in_the_own_language(
+    inbox: Inbox, locale: str | None, asked: str
+) -> None:
+    await rows.insert(inbox.owner, "users", {"tenant": inbox.tenant, "id": "ada", "locale": locale})
+    action = await inbox.ask_to_act("ada", "grace")
+    assert (await inbox.act(action, "complete")).json == {"confirm": asked.format(name=action["name"])}
+    unknown = await inbox.act(action, "complete", "grace")
+    assert unknown.json["confirm"].startswith("Mark "), "who is not in the directory is asked in English"
+
+
 async def test_what_needs_no_action_cannot_be_completed_and_what_needs_one_not_dismissed(inbox: Inbox) -> None:
     plain, action = await inbox.notify(), await inbox.ask_to_act()
     assert (await inbox.act(plain, "complete?complete=true")).status == 409
