@@ -16,7 +16,7 @@ def installed(folder: Path) -> str:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-scripts\nVersion: 1.0\n")
     lines = ["[tocsin.scripts]", *(f"{name} = tests.support.plugin:{name}" for name in SCRIPTS)]
-    lines.append("leaving = tests.support.plugin_leaving:leaving")
+    lines += [f"{name} = tests.support.plugin_{name}:{name}" for name in ("leaving", "hanging")]
     lines += ["[tocsin.jobs]", *(f"{name} = tests.support.plugin:{name}" for name in JOBS)]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return str(folder)

@@ -149,7 +149,7 @@ def test_later_runs_have_an_identity_of_their_own_that_a_repeat_has_again() -> N
 
 
 async def called(function: Function, seconds: float = 5.0) -> Any:
-    return await Callers().call(function, call(), seconds, asyncio.Event())
+    return await Callers().call(lambda: function, call(), seconds, asyncio.Event())
 
 
 async def test_functions_and_coroutines_are_called_alike() -> None:
@@ -190,7 +190,7 @@ async def test_a_script_that_does_not_return_is_heard_no_more_and_counted_until_
         except RuntimeError as error:
             heard.append(str(error))
 
-    assert isinstance(await callers.call(slow, asking, 0.05, asyncio.Event()), TimeUp)
+    assert isinstance(await callers.call(lambda: slow, asking, 0.05, asyncio.Event()), TimeUp)
     assert callers.overdue() == 1
     goes_on.set()
 
@@ -205,5 +205,5 @@ async def test_a_script_that_does_not_return_is_heard_no_more_and_counted_until_
 async def test_a_stop_does_not_wait_for_a_script() -> None:
     stop, goes_on = asyncio.Event(), threading.Event()
     stop.set()
-    assert isinstance(await Callers().call(lambda _: goes_on.wait(5), call(), 5.0, stop), Stopped)
+    assert isinstance(await Callers().call(lambda: lambda _: goes_on.wait(5), call(), 5.0, stop), Stopped)
     goes_on.set()

@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import threading
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -46,13 +46,13 @@ class Callers:
         self._overdue = {thread for thread in self._overdue if thread.is_alive()}
         return len(self._overdue)
 
-    async def call(self, function: Function, call: Call, seconds: float, stop: asyncio.Event) -> Ending:
-        """Call a function and wait for it, for `seconds` or until `stop`."""
+    async def call(self, load: Callable[[], Function], call: Call, seconds: float, stop: asyncio.Event) -> Ending:
+        """Load a function, call it and wait for it, for `seconds` or until `stop`; its import is foreign code too."""
         loop = asyncio.get_running_loop()
         returned: asyncio.Future[Raised | None] = loop.create_future()
 
         def work() -> None:
-            ending = _called(function, call)
+            ending = _called(load, call)
             with contextlib.suppress(RuntimeError):  # it returned after the service has ended: nobody is left to tell
                 loop.call_soon_threadsafe(_set, returned, ending)
 
@@ -72,9 +72,9 @@ class Callers:
         return Stopped() if stop.is_set() else TimeUp()
 
 
-def _called(function: Function, call: Call) -> Raised | None:
+def _called(load: Callable[[], Function], call: Call) -> Raised | None:
     try:
-        found = function(call)
+        found = load()(call)
         if inspect.isawaitable(found):
             asyncio.run(_awaited(cast("Awaitable[object]", found)))
     except NotAllowedError as error:

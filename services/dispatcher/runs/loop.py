@@ -1,6 +1,7 @@
 """The role `scripts`: runs that are due are leased, a few at a time, worked off, and ended."""
 
 import asyncio
+import functools
 import random
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import structlog
 
 from services.dispatcher.metrics import Metrics
 from services.dispatcher.runs import completion, completion_store, store, subjects
-from services.dispatcher.runs.calling import Callers, Raised, Stopped, TimeUp
+from services.dispatcher.runs.calling import Callers, Ending, Raised, Stopped, TimeUp
 from services.dispatcher.runs.endings import Endings
 from services.dispatcher.runs.planning import Run, RunKind
 from services.dispatcher.settings import Settings
@@ -16,7 +17,6 @@ from shared import plugins
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
 from shared.failpoint import failpoint
-from shared.plugins import Function
 from shared.postgres import pool as postgres
 from shared.retry import Backoff
 from shared.runtime import lifecycle
@@ -151,19 +151,16 @@ class Background:
         if subject.authority is None:
             said = f"its owner {subject.notification.owner} may not send any more: revoked, removed or without its role"
             return await self._dead(run, Reason.FORBIDDEN, said)
-        try:
-            function = await asyncio.to_thread(_loaded, run)
-        except Exception as error:  # noqa: BLE001 - whatever importing a plug-in raises is its failure, not ours
-            return await self._failed(run, Reason.SCRIPT_FAILED, f"{type(error).__name__}: {error}")
         call = Call(
             str(run.id), run.attempt, run.name, subject.notification, subject.recipient, subject.due,
             subject.authority.allows,
         )  # fmt: skip
-        return await self._ended(run, call, function, stop)
-
-    async def _ended(self, run: Run, call: Call, function: Function, stop: asyncio.Event) -> str:
-        ending = await self.callers.call(function, call, self.settings.script_seconds, stop)
+        load = functools.partial(plugins.loaded, plugins.Kind(run.kind), run.name)
+        ending = await self.callers.call(load, call, self.settings.script_seconds, stop)
         failpoint("dispatcher.runs.after_call")
+        return await self._ended(run, call, ending)
+
+    async def _ended(self, run: Run, call: Call, ending: Ending) -> str:
         match ending:
             case None:
                 await self.endings.done(run, call)
@@ -192,15 +189,3 @@ class Background:
         self.metrics.dead_letters.labels(reason).inc()
         _log.warning("run_dead", run=str(run.id), kind=run.kind, name=run.name, reason=reason)
         return "dead"
-
-
-def _loaded(run: Run) -> Function:
-    """The function of a run.
-
-    Raises:
-        Exception: whatever importing it raises.
-    """
-    try:
-        return plugins.loaded(plugins.Kind(run.kind), run.name)
-    except SystemExit as error:  # beyond this thread it would end the process
-        raise RuntimeError(f"it leaves when it is imported: {error}") from error
