@@ -7,9 +7,10 @@ TOPIC = "topic"
 """Whoever may write to the topic of requests; it speaks for its whole tenant."""
 
 USER_PREFIX = "sendNotification:"
-LONGEST = 255
+LONGEST = len(USER_PREFIX) + 255
+"""In characters: the longest id of a user is written out."""
 
 
 def of_user(user: str) -> str:
-    """The owner that a user of the sendNotification dialect is; the longest ids are cut off, in SQL as here."""
-    return (USER_PREFIX + user)[:LONGEST]
+    """The owner that a user of the sendNotification dialect is."""
+    return USER_PREFIX + user

@@ -232,11 +232,37 @@ async def test_a_script_of_a_user_has_what_the_user_may_do_now(bench_of: Any) ->
         assert {end for end in ends.values() if end[0] == "dead"} == {("dead", "forbidden")}
 
 
+ADD_ADMINS = """
+INSERT INTO users (tenant, id, roles) SELECT $1, id, '{COMPANY_ADMIN}' FROM unnest($2::text[]) AS id RETURNING id
+"""
 ADD_MEMBERS = """
 INSERT INTO group_members (tenant, kind, group_id, user_id, status)
 SELECT $1, 'company', '3', id, 'accepted' FROM unnest($2::text[]) AS id RETURNING user_id
 """
 ADD_COMPANY = "INSERT INTO groups (tenant, kind, id, name, company) VALUES ($1, 'company', '3', 'c', '3') RETURNING id"
+
+
+@pytest.mark.parametrize(
+    ("whom", "state"),
+    [
+        pytest.param({"recipients": ["mate", "guest"]}, "done", id="a user of the company and whom it is about"),
+        pytest.param({"recipients": ["mate", "other"]}, "dead", id="a user of another company"),
+        pytest.param({"audience": {"kind": "team", "company": "3"}}, "done", id="the company's teams"),
+        pytest.param({"audience": {"kind": "team", "company": "9"}}, "dead", id="another company's teams"),
+    ],
+)
+async def test_a_script_of_a_company_reaches_nobody_outside_of_it(bench_of: Any, whom: Json, state: str) -> None:
+    owner = "o" * 255
+    async with bench_of() as bench:
+        await intake.users(bench.database, 1)
+        await bench.rows(ADD_ADMINS, TENANT, [owner, "mate", "guest", "other"])
+        await bench.rows(ADD_COMPANY, TENANT)
+        await bench.rows(ADD_MEMBERS, TENANT, [owner, "mate"])
+        await bench.take_in(message("outward", "guest", owner=owners.of_user(owner), options={"whom": whom}))
+        async with working(bench):
+            (run,) = await states(bench, 1, "done", "dead")
+        assert (run["state"], run["reason"]) == (state, "forbidden" if state == "dead" else None)
+        assert len(await bench.written(topics.REQUESTS)) == (state == "done")
 
 
 async def test_what_was_withdrawn_or_has_expired_runs_no_script(bench_of: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.scripts import Call
 
-SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering")
+SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering", "outward")
 JOBS = ("weekly",)
 
 
@@ -58,6 +58,13 @@ async def politely(call: Call) -> None:
 def onward(call: Call) -> None:
     """Ask for a notification of another class."""
     call.notify(name="Onward", description="From a script", recipients=["ada"], class_key="alarms")
+
+
+def outward(call: Call) -> None:
+    """Ask for a notification of the same class to whom the options name."""
+    call.notify(
+        name="Outward", description="From a script", class_key=call.notification.class_key, **call.options()["whom"]
+    )
 
 
 def tampering(call: Call) -> None:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
 from services.console import shapes
 from services.console.shapes import conflict
 from services.console.store import schedules as store
 from services.console.store.schedules import Schedule
-from shared.contract.requests import Id
+from shared import owners
+from shared.contract.requests import ONE_LINE
 from shared.postgres.pool import Pool
 from shared.runtime import pages
 from shared.runtime.authority import AdminKey
@@ -19,7 +20,12 @@ _LARGEST_ID = 2**63 - 1
 _LAST: TypeAdapter[tuple[int]] = TypeAdapter(tuple[Annotated[int, Path(ge=0, le=_LARGEST_ID)]])
 
 ScheduleId = Annotated[int, Path(ge=0, le=_LARGEST_ID)]
-Owner = Annotated[Id, Query(description="The id of the key that asked, or `sendNotification:` and the user.")]
+Owner = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=owners.LONGEST),
+    ONE_LINE,
+    Query(description="The id of the key that asked, or `sendNotification:` and the user."),
+]
 
 
 @dataclass(frozen=True, slots=True)

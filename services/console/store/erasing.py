@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from services.console import persons
+from shared import owners
 from shared.contract import topics
 from shared.contract.records import Record, recipient_key
 from shared.postgres import outbox
@@ -63,7 +64,7 @@ WHERE tenant = $1 AND schedules.id = gone.id
 """
 _SCHEDULES_ASKED_FOR = """
 UPDATE schedules SET notification = notification || jsonb_build_object('owner', $3::text)
-WHERE tenant = $1 AND notification ->> 'owner' = left('sendNotification:' || $2::text, 255)
+WHERE tenant = $1 AND notification ->> 'owner' = $2
 """
 _EMPTIED: dict[str, Any] = {
     "name": persons.ERASED, "description": persons.ERASED, "items": [], "touches": [], "options": {},
@@ -78,7 +79,7 @@ async def schedules(connection: Connection, tenant: str, user: str, most: int) -
 
 async def schedules_asked_for(connection: Connection, tenant: str, user: str) -> int:
     """Forget who asked for schedules."""
-    return _changed(await connection.execute(_SCHEDULES_ASKED_FOR, tenant, user, persons.ERASED))
+    return _changed(await connection.execute(_SCHEDULES_ASKED_FOR, tenant, owners.of_user(user), persons.ERASED))
 
 
 # Places in the array count, so each stays. Where the walk stands at the user it moves on with the next step.
@@ -114,15 +115,15 @@ UNION ALL SELECT 'infinity'
 """
 _ASKED_FOR = """
 UPDATE notifications SET owner = $4
-WHERE tenant = $1 AND expires_on = $3 AND owner = left('sendNotification:' || $2::text, 255)
+WHERE tenant = $1 AND expires_on = $3 AND owner = $2
 """
 
 
 async def asked_for(connection: Connection, tenant: str, user: str) -> int:
     """Forget who asked for notifications, a day's partition at a time."""
-    changed = 0
+    owner, changed = owners.of_user(user), 0
     for row in await connection.fetch(_DAYS):
-        changed += _changed(await connection.execute(_ASKED_FOR, tenant, user, row["day"], persons.ERASED))
+        changed += _changed(await connection.execute(_ASKED_FOR, tenant, owner, row["day"], persons.ERASED))
     return changed
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from services.console.store import person_letters, statements
+from shared import owners
 from shared.postgres.pool import Pool
 
 _PAGE = 200
@@ -69,7 +70,7 @@ _NO_OTHERS = "CASE WHEN n.completed_by IS DISTINCT FROM $2 THEN '{\"completed_by
 
 _ASKED_FOR = f"""
 SELECT id AS place, to_jsonb(n) - 'tenant' || {_NO_OTHERS} AS row FROM notifications n
-WHERE tenant = $1 AND owner = left('sendNotification:' || $2::text, 255) AND ($3::uuid IS NULL OR id > $3)
+WHERE tenant = $1 AND owner = '{owners.USER_PREFIX}' || $2 AND ($3::uuid IS NULL OR id > $3)
 ORDER BY id LIMIT $4
 """  # noqa: S608 - put together of constants
 _DELIVERIES_OF = """

@@ -12,6 +12,7 @@ from services.dispatcher.runs import completion, completion_store, store, subjec
 from services.dispatcher.runs.calling import Callers, Ending, Raised, Stopped, TimeUp
 from services.dispatcher.runs.endings import Endings
 from services.dispatcher.runs.planning import Run, RunKind
+from services.dispatcher.runs.subjects import Authority
 from services.dispatcher.settings import Settings
 from shared import plugins
 from shared.contract.outcomes import Reason
@@ -158,13 +159,12 @@ class Background:
         load = functools.partial(plugins.loaded, plugins.Kind(run.kind), run.name)
         ending = await self.callers.call(load, call, self.settings.script_seconds, stop)
         failpoint("dispatcher.runs.after_call")
-        return await self._ended(run, call, ending)
+        return await self._ended(run, call, subject.authority, ending)
 
-    async def _ended(self, run: Run, call: Call, ending: Ending) -> str:
+    async def _ended(self, run: Run, call: Call, authority: Authority, ending: Ending) -> str:
         match ending:
             case None:
-                await self.endings.done(run, call)
-                return "done"
+                return await self._returned(run, call, authority)
             case Stopped():
                 await self.endings.again(run, Reason.HANDED_BACK, 0.0)
                 return "again"
@@ -175,6 +175,16 @@ class Background:
                 return await self._dead(run, Reason.FORBIDDEN, said)
             case Raised(said, _):
                 return await self._failed(run, Reason.SCRIPT_FAILED, said)
+
+    async def _returned(self, run: Run, call: Call, authority: Authority) -> str:
+        if authority.companies is not None:
+            async with postgres.transaction(self.pool) as connection:
+                beyond = await subjects.beyond(connection, run, authority.companies, call)
+            if beyond is not None:
+                said = f"its owner may send to companies of its own only, and it asked for {beyond}"
+                return await self._dead(run, Reason.FORBIDDEN, said)
+        await self.endings.done(run, call)
+        return "done"
 
     async def _failed(self, run: Run, reason: Reason, detail: str) -> str:
         if run.attempt >= self.settings.script_attempts:
