@@ -1,6 +1,6 @@
 """Outbox rows whose writer did not produce them: produced here, then deleted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from shared.contract.records import Record
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 from shared.kafka.producer import Producer
+from shared.portions import portions
 from shared.postgres import dead_letters, outbox
 from shared.postgres.dead_letters import DeadLetter
 from shared.postgres.pool import Connection, Pool, transaction
@@ -33,19 +34,8 @@ _LONGEST_SECONDS = 10.0
 """How long slices are begun within one transaction, well before it is ended for its length."""
 
 
-def slices(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Records in their order, in parts that a send's time-out is enough for; one record may be larger than that."""
-    part: list[Record] = []
-    size = 0
-    for record in records:
-        more = len(record.key or b"") + len(record.value or b"")
-        if part and (len(part) == _RECORDS_IN_SLICE or size + more > _BYTES_IN_SLICE):
-            yield part
-            part, size = [], 0
-        part.append(record)
-        size += more
-    if part:
-        yield part
+def _bytes_of(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"")
 
 
 def left_of(rows: Sequence[OldRow], sent: int) -> tuple[list[int], OldRow | None]:
@@ -93,7 +83,7 @@ class Drain:
     async def _sent(self, connection: Connection, every: Sequence[Record]) -> tuple[int, TransientError | None]:
         """How many of the records, from the first, were acknowledged; and why the next were not, if they failed."""
         sent, last = 0, monotonic() + _LONGEST_SECONDS
-        for part in slices(every):
+        for part in portions(every, _bytes_of, _BYTES_IN_SLICE, _RECORDS_IN_SLICE):
             if monotonic() > last:
                 break
             try:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -12,6 +12,7 @@ from shared.client.answers import Accepted, Refused
 from shared.client.fields import NotificationFields, body_of
 from shared.client.transport import Call, Patience, Transport
 from shared.contract import requests
+from shared.portions import portions
 
 _BATCH_BYTES = requests.MAX_BODY_BYTES * 9 // 10
 """Most bytes of notifications in one request, with room for what stands around them."""
@@ -72,7 +73,7 @@ class AsyncTocsin:
         """As `notify_many`, with bodies in the shape of the wire."""
         keyed = [_keyed(body) for body in bodies]
         answers: list[Accepted | Refused] = []
-        for batch in _batches(keyed):
+        for batch in portions(keyed, _bytes_of, _BATCH_BYTES, requests.MAX_BATCH):
             answers += await self._batch(batch)
         return answers
 
@@ -98,19 +99,8 @@ def _keyed(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "idempotency_key": body.get("idempotency_key") or str(uuid.uuid4())}
 
 
-def _batches(bodies: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Cut so that each batch keeps to the door's limits of notifications and bytes."""
-    batch: list[dict[str, Any]] = []
-    held = 0
-    for body in bodies:
-        size = len(json.dumps(body))
-        if batch and (len(batch) == requests.MAX_BATCH or held + size > _BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append(body)
-        held += size
-    if batch:
-        yield batch
+def _bytes_of(body: Mapping[str, Any]) -> int:
+    return len(json.dumps(body))
 
 
 def _result(result: Mapping[str, Any]) -> Accepted | Refused:

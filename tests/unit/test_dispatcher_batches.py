@@ -60,5 +60,5 @@ def test_a_transaction_writes_a_bounded_number_of_recipients(sizes: list[int], e
         Accepted(accepted(recipients=tuple(f"u{number}" for number in range(size))), Raw(offset))
         for offset, size in enumerate(sizes)
     ]
-    found = batches.portions(asked, 5, 8)
+    found = batches.transactions(asked, 5, 8)
     assert [[len(each.message.recipients) for each in portion] for portion in found] == expected

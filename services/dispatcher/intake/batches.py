@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shared.contract.messages import NotificationAccepted
+from shared.portions import portions
 
 
 class RawRecord(Protocol):
@@ -49,22 +50,16 @@ def collapsed(batch: Iterable[Accepted]) -> list[Portion]:
     return rounds
 
 
-def portions(batch: Portion, most_recipients: int, fanout_threshold: int) -> Iterator[Portion]:
+def transactions(batch: Portion, most_recipients: int, fanout_threshold: int) -> Iterator[Portion]:
     """The batch in transactions of at most `most_recipients`, or of one notification that alone has more.
 
     What fan-out writes later weighs as one row here; an audience may turn out to be as large as fan-out allows.
     """
-    portion: Portion = []
-    weight = 0
-    for accepted in batch:
-        recipients = len(accepted.message.recipients)
-        own = 1 if recipients > fanout_threshold else recipients
+
+    def weight(accepted: Accepted) -> int:
         if accepted.message.audience is not None:
-            own = fanout_threshold
-        if portion and weight + own > most_recipients:
-            yield portion
-            portion, weight = [], 0
-        portion.append(accepted)
-        weight += own
-    if portion:
-        yield portion
+            return fanout_threshold
+        recipients = len(accepted.message.recipients)
+        return 1 if recipients > fanout_threshold else recipients
+
+    return portions(batch, weight, most_recipients)

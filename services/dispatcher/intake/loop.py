@@ -6,7 +6,7 @@ import structlog
 
 from services.dispatcher import handover
 from services.dispatcher.intake import refusals, taking_in
-from services.dispatcher.intake.batches import Portion, collapsed, portions
+from services.dispatcher.intake.batches import Portion, collapsed, transactions
 from services.dispatcher.intake.taking_in import Taken
 from services.dispatcher.parts import Parts
 from services.dispatcher.policy import Rules
@@ -55,7 +55,7 @@ class Intake:
         parts = [
             portion
             for unique in collapsed(accepted)
-            for portion in portions(unique, self._rules.most_recipients, self._rules.fanout_threshold)
+            for portion in transactions(unique, self._rules.most_recipients, self._rules.fanout_threshold)
         ]
         self._dropped(Reason.DUPLICATE, len(accepted) - sum(map(len, parts)))
         if poison or not parts:
