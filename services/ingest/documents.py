@@ -103,14 +103,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int:
     if len(text) > _INTEGER_DIGITS or abs(int(text)) > _LARGEST_EXACT_INTEGER:
-        raise UnfitDocumentError("number_too_large", "a whole number is beyond ±(2^53 - 1); send it as a string")
+        detail = f"the whole number {_shown(text)} is beyond ±(2^53 - 1); send it as a string"
+        raise UnfitDocumentError("number_too_large", detail)
     return int(text)
 
 
 def _fraction(text: str) -> float:
     if math.isinf(found := float(text)):
-        raise UnfitDocumentError("number_too_large", "a number is beyond what a double holds; send it as a string")
+        detail = f"the number {_shown(text)} is beyond what a double holds; send it as a string"
+        raise UnfitDocumentError("number_too_large", detail)
     return found
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _INTEGER_DIGITS else f"{text[:_INTEGER_DIGITS]}…"
 
 
 def _constant(text: str) -> float:

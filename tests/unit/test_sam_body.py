@@ -181,6 +181,7 @@ INVALID: dict[str, tuple[Any, set[str]]] = {
                     {"emailParams"}),
     "a misspelt field": (sent(mesage="x"), {"mesage"}),
     "our own name of a field": (sent(brochure_id=4), {"brochure_id"}),
+    "UN in version 3, and a field": (sent("UN", 3, key=""), {"type", "key"}),
     "everything at once": (sent(version=2, url="x", key="", nonsense=1), {"url", "key", "nonsense"}),
 }  # fmt: skip
 

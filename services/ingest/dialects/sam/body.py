@@ -22,6 +22,7 @@ _SINCE = {
 """Fields that came with a version. What the source added later without naming a version, every version has: it says
 that version 2 is enough for who needs neither scheduling nor url."""
 
+_USER_SINCE = 4
 _DEPRECATED = "version 1 is deprecated since 21-DEC-2016; send version 2, 3 or 4"
 _LONGEST_SHOWN_NAME = 100
 
@@ -102,11 +103,12 @@ def read(document: Any) -> SendNotification | list[Fault]:
     if faults:
         return faults
     early = list(_early(document))
+    faults = [*_type_faults(document), *_early_faults(document, early)]
     try:
         found = SendNotification.model_validate({name: value for name, value in document.items() if name not in early})
     except pydantic.ValidationError as error:
-        return [*_early_faults(document, early), *_faults(error)]
-    return _early_faults(document, early) or found
+        return [*faults, *_faults(error)]
+    return faults or found
 
 
 def _version_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
@@ -117,6 +119,11 @@ def _version_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
         yield invalid("version", "must be a whole number: 2, 3 or 4")
     elif version not in VERSIONS:
         yield invalid("version", _DEPRECATED if version == 1 else "is not supported; send 2, 3 or 4")
+
+
+def _type_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
+    if document.get("type") == Kind.USER and document["version"] < _USER_SINCE:
+        yield invalid("type", f"{Kind.USER} came with version {_USER_SINCE}; send version {_USER_SINCE}")
 
 
 def _early(document: Mapping[str, Any]) -> Iterator[str]:

@@ -77,11 +77,6 @@ def _url_leads_somewhere(sent: SendNotification) -> Iterator[Fault]:
         yield invalid("url", "must be an absolute web address or deep link, such as https://… or app://…")
 
 
-def _type_and_version(sent: SendNotification) -> Iterator[Fault]:
-    if sent.type is Kind.USER and sent.version < 4:  # noqa: PLR2004 - the version that brought UN
-        yield invalid("type", "UN came with version 4; send version 4")
-
-
 def _values(sent: SendNotification) -> Iterator[Fault]:
     values = sent.values
     if sent.type is Kind.ASSET:  # the source: values "is not used at all"
@@ -165,7 +160,6 @@ def _user_fields(sent: SendNotification) -> Iterator[Fault]:
 
 
 _RULES: tuple[Callable[[SendNotification], Iterable[Fault]], ...] = (
-    _type_and_version,
     _values,
     _message_with_url,
     _url_leads_somewhere,
