@@ -27,6 +27,8 @@ Owner = Annotated[
     Query(description="The id of the key that asked, or `sendNotification:` and the user."),
 ]
 
+_SCHEDULE = "schedule; what was accepted a moment ago is still on its way here, so ask again in a second"
+
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
@@ -69,7 +71,7 @@ class Schedules:
 
     async def one(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
         """One schedule."""
-        return shapes.found(await store.get(self._pool, key.tenant, schedule), "schedule")
+        return shapes.found(await store.get(self._pool, key.tenant, schedule), _SCHEDULE)
 
     async def cancel(self, key: AdminKey, schedule: ScheduleId) -> Schedule:
         """Cancel a schedule that waits; 409 when it was released already. Cancelling twice answers the same."""
