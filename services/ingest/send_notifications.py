@@ -40,7 +40,7 @@ class SendNotifications:
     ) -> Meant | list[Fault]:
         """What a body that keeps to every rule means; `sender` is None where the door itself is trusted.
 
-        `body_ref` names an emailBody that was uploaded before.
+        `body_ref` names an emailBody that was uploaded before, where the notification uses one.
 
         Raises:
             TransientError: the directory cannot be asked; nothing was done.
@@ -59,8 +59,8 @@ class SendNotifications:
         faults = [*_foreign(sender, facts), *meaning.faults(sent, facts)]
         if faults:
             return faults
-        if sent.email_body is not None:
-            body_ref = await self._bodies.keep_body(tenant, sent.email_body.encode(), _days(now, due_at))
+        if sent.used_body is not None:
+            body_ref = await self._bodies.keep_body(tenant, sent.used_body.encode(), _days(now, due_at))
         meant = meaning.valid(sent, facts, meaning.When(now, due_at), body_ref)
         return Meant(meant, None if sent.version >= meaning.SCHEDULES_SINCE else meaning.count(sent, facts))
 

@@ -95,6 +95,42 @@ async def test_without_a_body_its_param_is_one_like_any_other(caller: Caller) ->
     assert (found["mail"]["params"], found["mail"]["body_ref"]) == ({"emailBody": "ignored"}, None)
 
 
+async def kept(caller: Caller, text: str) -> int:
+    """How many bodies of a text there are."""
+    return int(await caller.ingest.owner.fetchval("SELECT count(*) FROM bodies WHERE content = $1", text.encode()))
+
+
+UNUSED: dict[str, tuple[dict[str, Any], dict[str, str] | None]] = {
+    "no param for it": ({**ORDER, "emailParams": [PARAM]}, {"order": "7"}),
+    "no template": ({"emailSubject": "Your body", "emailParams": [BODY_PARAM]}, None),
+    "nothing else of a mail": ({}, None),
+}
+
+
+@pytest.mark.parametrize(("fields", "params"), UNUSED.values(), ids=UNUSED)
+async def test_a_body_that_no_param_triggers_is_neither_kept_nor_sent(
+    caller: Caller, request: pytest.FixtureRequest, fields: dict[str, Any], params: dict[str, str] | None
+) -> None:
+    text = f"Unused: {request.node.callspec.id}"
+    found = await taken(caller, message=text, **fields, emailBody=text)
+    mail = found["mail"] or {"params": None, "body_ref": None}
+    assert (mail["params"], mail["body_ref"]) == (params, None)
+    assert found["name"] == ("Your order" if params else text)
+    assert await kept(caller, text) == 0
+
+
+@pytest.mark.parametrize(("fields", "params"), UNUSED.values(), ids=UNUSED)
+async def test_a_reference_that_no_param_triggers_is_not_used_either(
+    caller: Caller, request: pytest.FixtureRequest, fields: dict[str, Any], params: dict[str, str] | None
+) -> None:
+    text = f"By reference, unused: {request.node.callspec.id}"
+    body = sent(version=2, **TEAM, message=text, **fields)
+    await caller.ingest.produce((body, {**RECORD, "email-body": NO_BODY}))
+    [found] = await caller.ingest.written(door.ACCEPTED, lambda record: record["description"] == text, 1)
+    mail = found["mail"] or {"params": None, "body_ref": None}
+    assert (mail["params"], mail["body_ref"]) == (params, None)
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -104,9 +140,7 @@ async def test_without_a_body_its_param_is_one_like_any_other(caller: Caller) ->
         pytest.param(SHOWN, "emailParams", id="the body lacks"),
         pytest.param({"emailTemplate": "personal.html", "emailSubject": "S"}, "emailParams", id="no userLastName"),
         pytest.param({"emailTemplate": "order.html"}, "emailSubject", id="no subject"),
-        pytest.param({"emailSubject": "S"}, "emailSubject", id="no template"),
-        pytest.param({"emailParams": [PARAM]}, "emailParams", id="params without template"),
-        pytest.param({**ORDER, "emailBody": "B", "emailParams": [PARAM]}, "emailParams", id="no param for the body"),
+        pytest.param({**SHOWN, "emailBody": "B"}, "emailParams", id="no param for a body that it shows"),
     ],
 )
 async def test_what_is_wrong_with_an_email_names_its_field(caller: Caller, fields: dict[str, Any], field: str) -> None:
@@ -127,8 +161,7 @@ async def test_the_topic_takes_a_body_by_its_reference(caller: Caller) -> None:
     [
         pytest.param({**SHOWN, "emailParams": [BODY_PARAM]}, NO_BODY, "/email-body", id="no such body"),
         pytest.param({**SHOWN, "emailParams": [BODY_PARAM]}, "x", "/email-body", id="no reference"),
-        pytest.param({}, NO_BODY, "/email-body", id="no template"),
-        pytest.param({**ORDER, "emailParams": [PARAM]}, NO_BODY, "/emailParams", id="no param for it"),
+        pytest.param({}, "x", "/email-body", id="no reference, and no template"),
         pytest.param(
             {**SHOWN, "emailParams": [BODY_PARAM], "emailBody": "B"}, NO_BODY, "/email-body", id="a body beside it"
         ),

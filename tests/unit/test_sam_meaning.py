@@ -41,6 +41,13 @@ def test_with_an_email_its_name_is_the_subject_and_mail_is_asked_for() -> None:
     assert (request.name, [*request.channels]) == ("Subject", ["inbox", "push", "email"])
 
 
+def test_without_a_template_no_email_field_is_used() -> None:
+    unused = body(emailSubject="Subject", emailBody="B", emailParams=[{"key": "emailBody", "value": "x"}])
+    request = meaning.valid(unused, Facts("3"), AT_ONCE, None).request
+    assert (request.name, [*request.channels], request.mail) == ("Hello", ["inbox", "push"], None)
+    assert (unused.uses_body, unused.used_body) == (False, None)
+
+
 def test_a_schedule_keeps_its_words_and_one_for_now_is_said_in_utc() -> None:
     due = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
     later = meaning.valid(body(**SCHEDULE, scheduleJobName="nightly"), Facts("3"), When(NOW, due), None)

@@ -15,7 +15,6 @@ from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
 from services.ingest.doors.topic_records import Arrived
 from services.ingest.send_notifications import SendNotifications
-from shared.contract import template_params
 from shared.contract.outcomes import Reason
 
 NAME = "sam"
@@ -43,7 +42,7 @@ class SamRecords:
         body_ref = headers.get(BODY_HEADER)
         if body_ref is not None and (faults := list(_reference_faults(sent, body_ref))):
             return _refused(faults)
-        meant = await self._notifications.meant(tenant, sent, None, body_ref)
+        meant = await self._notifications.meant(tenant, sent, None, body_ref if sent.uses_body else None)
         if isinstance(meant, list):
             return _refused(meant)
         key = headers.get(KEY_HEADER)
@@ -63,12 +62,8 @@ def _reference_faults(sent: SendNotification, body_ref: str) -> Iterator[Fault]:
     """What is wrong with a body that was uploaded before, by what is said beside it."""
     if not _REFERENCE.fullmatch(body_ref):
         yield invalid(BODY_HEADER, "must be an id that POST /v1/bodies answered: 64 hexadecimal digits")
-    if sent.email_body is not None:
+    if sent.used_body is not None:
         yield invalid(BODY_HEADER, "names an emailBody, and the body has one; send one of them")
-    if sent.email_template is None:
-        yield invalid(BODY_HEADER, "is only used with emailTemplate; give that too, or leave this out")
-    elif all(param.key != template_params.BODY for param in sent.email_params or ()):
-        yield invalid("emailParams", "needs the key emailBody, with any value, for the header email-body to be used")
 
 
 def _refused(found: list[Fault]) -> Refused:

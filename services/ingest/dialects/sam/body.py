@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from services.ingest.dialects.sam.faults import Fault, invalid
+from shared.contract import template_params
 from shared.contract.requests import ONE_LINE, STORABLE, example
 
 LONGEST_MESSAGE = 2_048
@@ -90,6 +91,26 @@ class SendNotification(_Shape):
     def is_scheduled(self) -> bool:
         """Whether it names a time."""
         return self.schedule_timezone_id is not None or self.schedule_local_date_time is not None
+
+    @property
+    def used_subject(self) -> str | None:
+        """The emailSubject, which the source uses where there is a template."""
+        return None if self.email_template is None else self.email_subject
+
+    @property
+    def used_params(self) -> Sequence[Param]:
+        """The emailParams, which the source uses where there is a template."""
+        return () if self.email_template is None else self.email_params or ()
+
+    @property
+    def uses_body(self) -> bool:
+        """Whether an emailBody goes into the mail: the source injects it where the params hold its key (B7)."""
+        return any(param.key == template_params.BODY for param in self.used_params)
+
+    @property
+    def used_body(self) -> str | None:
+        """The emailBody, where it goes into the mail."""
+        return self.email_body if self.uses_body else None
 
 
 def read(document: Any) -> SendNotification | list[Fault]:

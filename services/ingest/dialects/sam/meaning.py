@@ -107,11 +107,11 @@ def faults(sent: SendNotification, facts: Facts) -> list[Fault]:
 
 def given(sent: SendNotification, body_ref: str | None) -> set[str]:
     """The names of all that the template is filled with besides what is personal."""
-    return template_params.given((param.key for param in sent.email_params or ()), body_ref)
+    return template_params.given((param.key for param in sent.used_params), body_ref)
 
 
 def valid(sent: SendNotification, facts: Facts, when: When, body_ref: str | None) -> Valid:
-    """What it asks for; `body_ref` names its emailBody, where it has one. Needs facts without `faults`."""
+    """What it asks for; `body_ref` names the emailBody it uses, if any. Needs facts without `faults`."""
     by_schedule = sent.version >= SCHEDULES_SINCE
     request = NotificationRequest(
         source=SOURCE,
@@ -188,8 +188,8 @@ def _listed(values: Sequence[str]) -> str:
 
 def _name(sent: SendNotification) -> str:
     """A subject: that of the email, or the first line of the message that says something."""
-    if sent.email_subject is not None:
-        return sent.email_subject[:_LONGEST_NAME]
+    if sent.used_subject is not None:
+        return sent.used_subject[:_LONGEST_NAME]
     lines = (" ".join(line.split()) for line in sent.message.splitlines())
     plain = next(filter(None, ("".join(filter(str.isprintable, line)) for line in lines)), "Notification")
     return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
@@ -203,11 +203,11 @@ def _channels(sent: SendNotification) -> tuple[Channel, ...]:
 
 def _mail(sent: SendNotification, body_ref: str | None) -> Mail | None:
     """The mail, without the values of params that something else takes the place of."""
-    if sent.email_template is None or sent.email_subject is None:
+    if sent.email_template is None or sent.used_subject is None:
         return None
     filled = template_params.PERSONAL | ({template_params.BODY} if body_ref else set())
-    params = {param.key: param.value for param in sent.email_params or () if param.key not in filled}
-    return Mail(template=sent.email_template, subject=sent.email_subject, params=params, body_ref=body_ref)
+    params = {param.key: param.value for param in sent.used_params if param.key not in filled}
+    return Mail(template=sent.email_template, subject=sent.used_subject, params=params, body_ref=body_ref)
 
 
 def _options(sent: SendNotification) -> dict[str, Any]:

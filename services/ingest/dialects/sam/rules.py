@@ -14,8 +14,6 @@ MOST_USERS = 10
 LONGEST_AHEAD = timedelta(days=3_653)
 """A schedule reaches at most ten years ahead; what is later is a mistake."""
 
-EMAIL_BODY = "emailBody"
-
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[^\s]+")
 _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
@@ -115,26 +113,15 @@ def _local_time_is_one(sent: SendNotification) -> Iterator[Fault]:
 
 
 def _email_is_whole(sent: SendNotification) -> Iterator[Fault]:
-    if sent.email_template is not None:
-        if sent.email_subject is None:
-            yield invalid("emailSubject", "is required with emailTemplate")
-        return
-    for field, value in (
-        ("emailSubject", sent.email_subject),
-        ("emailBody", sent.email_body),
-        ("emailParams", sent.email_params),
-    ):
-        if value:
-            yield invalid(field, "is only used with emailTemplate; give that too, or leave this out")
+    if sent.email_template is not None and sent.email_subject is None:
+        yield invalid("emailSubject", "is required with emailTemplate")
 
 
 def _params_are_told_apart(sent: SendNotification) -> Iterator[Fault]:
-    counts = Counter(param.key for param in sent.email_params or ())
+    counts = Counter(param.key for param in sent.used_params)
     for key, count in counts.items():
         if count > 1:
             yield invalid("emailParams", f"has the key {key} {count} times; keep one of them")
-    if sent.email_body is not None and EMAIL_BODY not in counts:
-        yield invalid("emailParams", "needs the key emailBody, with any value, for emailBody to be used")
 
 
 def _touch_names_something(sent: SendNotification) -> Iterator[Fault]:
