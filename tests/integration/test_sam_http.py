@@ -117,7 +117,14 @@ async def test_a_campaign_tag_stands_in_every_link(caller: Caller) -> None:
             [("smart_entry", "e1"), ("smart_entry", "e2")],
             id="smart entries",
         ),
+        pytest.param(
+            sent("SN", values=["e2", "e2"], brochureId=4, updateEntityLastModified=True),
+            [("smart_entry", "e2"), ("brochure", "4")],
+            id="a smart entry and a brochure",
+        ),
         pytest.param(sent(brochureId=5, updateEntityLastModified=True), [("brochure", "5")], id="a brochure"),
+        pytest.param(sent("SN", updateEntityLastModified=True), [], id="no entry named"),
+        pytest.param(sent("GT", values=["23"], updateEntityLastModified=True), [], id="teams are no entities"),
         pytest.param(sent("GA", updateEntityLastModified=False), [], id="nothing"),
     ],
 )

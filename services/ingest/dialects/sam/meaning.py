@@ -221,12 +221,13 @@ def _options(sent: SendNotification) -> dict[str, Any]:
 
 
 def _touched(sent: SendNotification) -> tuple[RelatedItem, ...]:
-    """The entities whose Last Modified moves: the smart entries of a smart library, else the brochure (B10)."""
+    """The entities whose Last Modified moves: the brochure and the smart entries that are named (B10)."""
     if not sent.update_entity_last_modified:
         return ()
-    if sent.type is Kind.SMART_LIBRARY and sent.values:
-        return tuple(RelatedItem(table="smart_entry", id=value) for value in dict.fromkeys(sent.values))
-    return (RelatedItem(table="brochure", id=str(sent.brochure_id)),)
+    entries = dict.fromkeys(sent.values or ()) if sent.type is Kind.SMART_LIBRARY else ()
+    named = [("smart_entry", entry) for entry in entries]
+    named += [] if sent.brochure_id is None else [("brochure", str(sent.brochure_id))]
+    return tuple(RelatedItem(table=table, id=entity) for table, entity in named)
 
 
 def _items(sent: SendNotification, facts: Facts) -> tuple[Item, ...]:

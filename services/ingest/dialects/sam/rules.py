@@ -124,15 +124,6 @@ def _params_are_told_apart(sent: SendNotification) -> Iterator[Fault]:
             yield invalid("emailParams", f"has the key {key} {count} times; keep one of them")
 
 
-def _touch_names_something(sent: SendNotification) -> Iterator[Fault]:
-    if not sent.update_entity_last_modified or sent.brochure_id is not None:
-        return
-    if sent.type is not Kind.SMART_LIBRARY:
-        yield invalid("updateEntityLastModified", "touches a brochure or smart entries; give brochureId, or type SN")
-    elif sent.values is None:
-        yield invalid("updateEntityLastModified", "touches the smart entries in values; name them")
-
-
 def _user_fields(sent: SendNotification) -> Iterator[Fault]:
     given = {
         "userNotificationTypeId": sent.user_notification_type_id,
@@ -155,6 +146,5 @@ _RULES: tuple[Callable[[SendNotification], Iterable[Fault]], ...] = (
     _local_time_is_one,
     _email_is_whole,
     _params_are_told_apart,
-    _touch_names_something,
     _user_fields,
 )
