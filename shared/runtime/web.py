@@ -1,11 +1,15 @@
 """Serving a FastAPI application as one loop of a service."""
 
 import asyncio
+import functools
 import socket
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from shared.runtime import bounded_http
+from shared.runtime.bounded_http import BoundedHttp
 from shared.runtime.settings import HttpSettings
 
 
@@ -19,15 +23,25 @@ def bound_socket(settings: HttpSettings) -> socket.socket:
     return listening
 
 
-async def serve(app: FastAPI, listening: socket.socket, stop: asyncio.Event, graceful_seconds: float = 10.0) -> None:
-    """Serve until `stop`, then let open requests end within `graceful_seconds` (open streams are cut then)."""
+async def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    stop: asyncio.Event,
+    graceful_seconds: float = 10.0,
+    head_seconds: float = bounded_http.HEAD_SECONDS,
+) -> None:
+    """Serve until `stop`, then let open requests end within `graceful_seconds` (open streams are cut then).
+
+    A request whose headers are not there within `head_seconds` is refused.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
         loop="none",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", functools.partial(BoundedHttp, head_seconds=head_seconds)),
+        ws="none",
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(graceful_seconds),

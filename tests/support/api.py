@@ -61,11 +61,11 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[Client]:
-    """The application on a port of its own."""
+async def serving(app: FastAPI, **bounds: float) -> AsyncIterator[Client]:
+    """The application on a port of its own; `bounds` as `web.serve` takes them."""
     stop = asyncio.Event()
     with contextlib.closing(web.bound_socket(HttpSettings())) as listening:
-        task = asyncio.create_task(web.serve(app, listening, stop))
+        task = asyncio.create_task(web.serve(app, listening, stop, **bounds))
         async with aiohttp.ClientSession() as session:
             yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}", session)
         stop.set()
