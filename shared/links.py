@@ -5,9 +5,13 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
-_LINK_IN_TEXT = re.compile(r"https?://[^\s<>\"'`)\]}]+", re.IGNORECASE)
-_TRAILING = ".,;:!?"
-"""What ends a sentence, not the address at its end."""
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,31}://"
+"""How an address begins that is one wherever it is found, of the web or of an app; `C://` and `a:b` may be anything."""
+
+_ADDRESS = re.compile(_SCHEME)
+_LINK_IN_TEXT = re.compile(_SCHEME + r"[^\s<>\"'`)\]}]+")
+_TRAILING = ".,;:!?*"
+"""What ends a sentence, or Markdown's emphasis, not the address at its end."""
 
 _HREF = re.compile(
     r"(<(?:a|area)\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE
@@ -34,7 +38,7 @@ def tagged(address: str, query: Mapping[str, str]) -> str:
 
 
 def tagged_text(text: str, query: Mapping[str, str]) -> str:
-    """A text, or Markdown, with parameters in every address of the web it holds."""
+    """A text, or Markdown, with parameters in every address (`scheme://…`) it holds."""
 
     def one(found: re.Match[str]) -> str:
         address = found[0].rstrip(_TRAILING)
@@ -44,12 +48,12 @@ def tagged_text(text: str, query: Mapping[str, str]) -> str:
 
 
 def tagged_html(html: str, query: Mapping[str, str], but: str = "") -> str:
-    """HTML with parameters in the address of every link but one; nothing else of it changes."""
+    """HTML with parameters in the address (`scheme://…`) of every link but one; nothing else of it changes."""
 
     def one(found: re.Match[str]) -> str:
         written = found[2]
         address = html_text.unescape(written[1:-1] if written[0] in "\"'" else written).strip()
-        changed = address if address == but else tagged(address, query)
+        changed = tagged(address, query) if address != but and _ADDRESS.match(address) else address
         return found[0] if changed == address else f'{found[1]}"{html_text.escape(changed)}"'
 
     return _HREF.sub(one, html) if query else html

@@ -1,5 +1,6 @@
 """HTML that senders give as a param: cleaned of what runs, loads or asks, and turned into text."""
 
+import functools
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -7,23 +8,23 @@ from html.parser import HTMLParser
 import nh3
 from markupsafe import Markup
 
+from shared.contract.web_addresses import UNSAFE_SCHEMES
+
 _STYLING = {"style", "align", "valign", "bgcolor", "width", "height", "class", "dir", "lang", "title"}
-_CLEANER = nh3.Cleaner(
-    tags=nh3.ALLOWED_TAGS | {"font", "tfoot"},
-    attributes={
-        "*": _STYLING,
-        "a": {"href", "name", "target"},
-        "img": {"src", "alt", "border"},
-        "table": {"border", "cellpadding", "cellspacing", "role"},
-        "td": {"colspan", "rowspan"},
-        "th": {"colspan", "rowspan", "scope"},
-        "font": {"color", "face", "size"},
-        "ol": {"start"},
-    },
-    url_schemes={"http", "https", "mailto", "tel"},
-    link_rel="noopener noreferrer",
-    url_relative="deny",
-)
+_ATTRIBUTES = {
+    "*": _STYLING,
+    "a": {"href", "name", "target"},
+    "img": {"src", "alt", "border"},
+    "table": {"border", "cellpadding", "cellspacing", "role"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "font": {"color", "face", "size"},
+    "ol": {"start"},
+}
+_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+_DEEP_LINK = re.compile(r"\shref\s*+=\s*+(?:[\"']\s*+)?([a-z][a-z0-9+.-]{1,31})://", re.IGNORECASE)
+_MOST_APPS = 16
+"""Schemes of apps in one HTML; the links of further ones lose their address."""
 _LONGEST_READ = 500_000
 """Characters of HTML that are turned into text; nobody reads on in a text part."""
 
@@ -43,8 +44,31 @@ class Sanitised(str):
 
 
 def sanitised(html: str) -> Markup:
-    """HTML for a mail without scripts, forms, frames, style sheets, and addresses but http, https, mailto and tel."""
-    return Markup(html if isinstance(html, Sanitised) else _CLEANER.clean(str(html)))  # noqa: S704 - cleaned by nh3
+    """HTML for a mail without scripts, forms, frames and style sheets.
+
+    Links lead to http, https, mailto, tel and into apps (`scheme://…`); images come from the web.
+    """
+    if isinstance(html, Sanitised):
+        return Markup(html)  # noqa: S704 - cleaned before
+    apps = {scheme.lower() for scheme in _DEEP_LINK.findall(html)} - _SCHEMES - UNSAFE_SCHEMES
+    return Markup(_cleaner(frozenset(sorted(apps)[:_MOST_APPS])).clean(str(html)))  # noqa: S704 - cleaned by nh3
+
+
+@functools.lru_cache(maxsize=64)
+def _cleaner(apps: frozenset[str]) -> nh3.Cleaner:
+    """What cleans HTML that links into these apps."""
+    return nh3.Cleaner(
+        tags=nh3.ALLOWED_TAGS | {"font", "tfoot"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=_without_images_of_apps if apps else None,
+        url_schemes=set(_SCHEMES | apps),
+        link_rel="noopener noreferrer",
+        url_relative="deny",
+    )
+
+
+def _without_images_of_apps(_tag: str, attribute: str, value: str) -> str | None:
+    return None if attribute == "src" and not value.lower().startswith(("http://", "https://")) else value
 
 
 def text_of(html: str) -> str:

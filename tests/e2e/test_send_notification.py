@@ -240,6 +240,23 @@ async def test_a_template_makes_a_mail_for_each_with_links_of_their_own_and_the_
 
 
 @pytest.mark.usefixtures("template")
+async def test_the_campaigns_tag_stands_in_the_deep_links_of_push_inbox_and_mail(caller: Caller) -> None:
+    body = '<p>Seats <a href="interact://event/12?tab=2">here</a> or <a href="mailto:crew@example.test">by mail</a></p>'
+    message = "Open interact://event/12. Or write to mailto:crew@example.test"
+    tagged = message.replace("event/12", "event/12?campaignTagId=12")
+    fields = {"message": message, "url": "interact://event/12", "emailSubject": "Seats of May", "emailBody": body}
+    sent = await caller.notification_of(await caller.send({**MAIL, **fields}))
+    await outside.ended(caller.system, sent, 4)
+    [hook] = await outside.hooks(caller.system, "user-0", sent)
+    assert (hook["body"]["description"], hook["body"]["url"]) == (tagged, "interact://event/12?campaignTagId=12")
+    items = await outside.inbox_items(caller.system, await outside.inbox_of(caller.system, "user-0"))
+    assert [item["description"] for item in items if item["id"] == sent] == [tagged]
+    [mail] = await outside.mails(caller.system, "user-0@example.test", "Seats here")
+    assert 'href="interact://event/12?tab=2&amp;campaignTagId=12"' in mail["html"]
+    assert 'href="mailto:crew@example.test"' in mail["html"]
+
+
+@pytest.mark.usefixtures("template")
 async def test_a_body_of_ten_million_characters_goes_out_as_one_mail_and_one_more_is_refused(caller: Caller) -> None:
     large = "<p>" + "x" * (10_000_000 - 7) + "</p>"
     body = {**MAIL, "type": "UN", "values": ["aaron"], "emailSubject": "All of it"}

@@ -37,7 +37,26 @@ def test_values_are_escaped() -> None:
         pytest.param("See https://a.example/x. Now", "See https://a.example/x?campaignTagId=12. Now", id="a sentence"),
         pytest.param("[x](https://a.example/y)", "[x](https://a.example/y?campaignTagId=12)", id="Markdown"),
         pytest.param("<https://a.example>", "<https://a.example?campaignTagId=12>", id="in angles"),
-        pytest.param("no link at all: a.example", "no link at all: a.example", id="none"),
+        pytest.param("**https://a.example**", "**https://a.example?campaignTagId=12**", id="in bold"),
+        pytest.param("HTTPS://a.example", "HTTPS://a.example?campaignTagId=12", id="in capitals"),
+        pytest.param(
+            "Open interact://event/12.", "Open interact://event/12?campaignTagId=12.", id="a deep link in a sentence"
+        ),
+        pytest.param(
+            "[x](my-app+1.0://e/1?tab=2#top)",
+            "[x](my-app+1.0://e/1?tab=2&campaignTagId=12#top)",
+            id="a deep link in Markdown",
+        ),
+        pytest.param(
+            "See:interact://a, 1.https://b/c",
+            "See:interact://a?campaignTagId=12, 1.https://b/c?campaignTagId=12",
+            id="without a blank before",
+        ),
+        pytest.param("mailto:ada@example.test", "mailto:ada@example.test", id="mail"),
+        pytest.param("tel:+4930123 or sms://+4930123", "tel:+4930123 or sms://+4930123", id="telephone"),
+        pytest.param("note:this, a:b, 10:30, C://x", "note:this, a:b, 10:30, C://x", id="colons of other kinds"),
+        pytest.param("javascript://a%0Aalert(1)", "javascript://a%0Aalert(1)", id="what runs"),
+        pytest.param("no link at all: a.example, ://, app:// x", "no link at all: a.example, ://, app:// x", id="none"),
     ],
 )
 def test_every_address_in_a_text_has_the_tag(text: str, expected: str) -> None:
@@ -65,6 +84,12 @@ def test_every_address_in_a_text_has_the_tag(text: str, expected: str) -> None:
             id="behind an angle in quotes",
         ),
         pytest.param('<a href="mailto:a@b.example">c</a>', '<a href="mailto:a@b.example">c</a>', id="mail"),
+        pytest.param('<a href="note:this">c</a>', '<a href="note:this">c</a>', id="no slashes behind its scheme"),
+        pytest.param(
+            "<a href='Interact://event/12?tab=2#top'>c</a>",
+            '<a href="Interact://event/12?tab=2&amp;campaignTagId=12#top">c</a>',
+            id="a deep link",
+        ),
         pytest.param('<area href="https://m.example">', '<area href="https://m.example?campaignTagId=12">', id="a map"),
         pytest.param('<img src="https://a.example/i.png">', '<img src="https://a.example/i.png">', id="an image"),
         pytest.param("<abbr href-x='https://a'>", "<abbr href-x='https://a'>", id="another attribute"),

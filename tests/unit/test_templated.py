@@ -52,6 +52,27 @@ def test_a_template_is_filled_with_what_was_sent_and_what_is_personal(
     assert mail(template, templated.personal("Ada", sender, UNSUBSCRIBE), params=params).html == html
 
 
+LINKS: dict[str, tuple[str, str]] = {
+    "into the web": ('<a href="https://a.example">x</a>', ' href="https://a.example"'),
+    "into an app": ('<A HREF = " interact://event/12">x</A>', ' href=" interact://event/12"'),
+    "what runs": ('<a href="javascript://%0Aalert(1)">x</a><a href="app://y"></a>', ""),
+    "what shows its own text": ('<a href="DATA://text/html,x">x</a>', ""),
+    "what is no address": ('<a href="note:this">x</a>', ""),
+}
+
+
+@pytest.mark.parametrize(("html", "kept"), LINKS.values(), ids=LINKS)
+def test_html_of_senders_links_into_the_web_and_into_apps_only(html: str, kept: str) -> None:
+    made = mail("{{ a|html }}", params={"a": html}).html
+    assert made.partition("</a>")[0] == f'<a{kept} rel="noopener noreferrer">x'
+
+
+def test_images_come_from_the_web_alone() -> None:
+    html = '<a href="interact://a">x</a><img src="interact://b" alt="b"><img src="https://a.example/c.png">'
+    made = mail("{{ a|html }}", params={"a": html}).html
+    assert made.endswith('x</a><img alt="b"><img src="https://a.example/c.png">')
+
+
 def test_what_is_not_known_of_a_recipient_is_empty() -> None:
     template = "[{{ userFirstName }}{% if desktopURL %}desk{% endif %}{{ interactURL }}{{ unsubcribeURL }}]"
     assert mail(template).html == "[]"
@@ -68,6 +89,11 @@ TAGGED: dict[str, tuple[str, dict[str, Any], str]] = {
         "{{ a|html }}",
         {"params": {"a": '<a href="https://a.example">x</a>'}},
         '<a href="https://a.example?campaignTagId=12" rel="noopener noreferrer">x</a>',
+    ),
+    "into an app": (
+        "{{ a|html }}",
+        {"params": {"a": '<a href="interact://event/12">x</a>'}},
+        '<a href="interact://event/12?campaignTagId=12" rel="noopener noreferrer">x</a>',
     ),
     "but that to unsubscribe": (
         '<a href="{{ unsubcribeURL }}">x</a>', {}, f'<a href="{UNSUBSCRIBE}">x</a>',

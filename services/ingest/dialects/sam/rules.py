@@ -9,6 +9,7 @@ from services.ingest import local_times
 from services.ingest.dialects.sam.body import LONGEST_MESSAGE, Kind, SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
 from shared.contract import user_status
+from shared.contract.web_addresses import UNSAFE_SCHEMES
 
 MOST_USERS = 10
 LONGEST_AHEAD = timedelta(days=3_653)
@@ -17,8 +18,6 @@ LONGEST_AHEAD = timedelta(days=3_653)
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[^\s]+")
 _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
-_UNSAFE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "view-source"})
-"""Schemes that run or show what their text says; every other one may be an app's deep link."""
 
 
 def faults(sent: SendNotification) -> list[Fault]:
@@ -71,7 +70,7 @@ def _url_leads_somewhere(sent: SendNotification) -> Iterator[Fault]:
         return
     matched = _ADDRESS.fullmatch(sent.url)
     scheme = matched[1].lower() if matched else ""
-    if not scheme or scheme in _UNSAFE_SCHEMES or (scheme in {"http", "https"} and not is_web_address(sent.url)):
+    if not scheme or scheme in UNSAFE_SCHEMES or (scheme in {"http", "https"} and not is_web_address(sent.url)):
         yield invalid("url", "must be an absolute web address or deep link, such as https://… or app://…")
 
 
