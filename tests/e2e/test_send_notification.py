@@ -256,6 +256,29 @@ async def test_the_campaigns_tag_stands_in_the_deep_links_of_push_inbox_and_mail
     assert 'href="mailto:crew@example.test"' in mail["html"]
 
 
+SHIPPED = {
+    **{name: value for name, value in MAIL.items() if name not in {"brochureId", "campaignTagId"}},
+    "emailTemplate": "Client.Generic.HTMLBody.Mandrill.html",
+    "emailParams": [{"key": "emailBody", "value": "any"}, {"key": "unsubcribeURL", "value": "any"}],
+}
+
+
+@pytest.mark.usefixtures("template")
+async def test_the_template_of_the_source_brings_a_body_to_the_mailbox_with_a_way_out(caller: Caller) -> None:
+    body = '<table><tr><td bgcolor="#eee">Grüße of May</td></tr></table><script>x</script>'
+    sent = await caller.notification_of(await caller.send({**SHIPPED, "emailSubject": "Greetings", "emailBody": body}))
+    deliveries = await outside.ended(caller.system, sent, 4)
+    assert {one["state"] for one in deliveries if one["channel"] == "email"} == {"sent"}
+    left = set()
+    for user in ("user-0", "user-1"):
+        [mail] = await outside.mails(caller.system, f"{user}@example.test", "Grüße of May")
+        assert mail["subject"] == "Greetings"
+        assert '<td bgcolor="#eee">Grüße of May</td>' in mail["html"]
+        assert "<script" not in mail["html"]
+        left |= set(re.findall(r'href="([^"]+/u/[^"]+)"[^>]*>Unsubscribe', mail["html"]))
+    assert len(left) == 2, "each unsubscribes for themselves alone"
+
+
 @pytest.mark.usefixtures("template")
 async def test_a_body_of_ten_million_characters_goes_out_as_one_mail_and_one_more_is_refused(caller: Caller) -> None:
     large = "<p>" + "x" * (10_000_000 - 7) + "</p>"
