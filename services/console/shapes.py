@@ -28,7 +28,7 @@ LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_L
 
 Address = Annotated[
     str,
-    StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=3, max_length=320, pattern=r"^[^\s@\x00-\x1f\x7f-\x9f]+@[^\s@\x00-\x1f\x7f-\x9f]+$"),
     ONE_LINE,
 ]
 """A mail address."""

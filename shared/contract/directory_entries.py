@@ -50,7 +50,9 @@ ShortLine = Annotated[str, StringConstraints(min_length=1, max_length=100), ONE_
 LongLine = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
 WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """Hours and minutes of a day, such as 07:00."""
-GroupId = Annotated[Id, AfterValidator(_without_slash), Field(json_schema_extra={"pattern": r"^[^/\x00-\x1f\x7f]*$"})]
+GroupId = Annotated[
+    Id, AfterValidator(_without_slash), Field(json_schema_extra={"pattern": r"^[^/\x00-\x1f\x7f-\x9f]*$"})
+]
 
 
 _EMAIL = Field(json_schema_extra={"format": "email"})

@@ -38,7 +38,7 @@ MAX_URL = 2_048
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
-_NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _storable(text: str) -> str:
@@ -80,7 +80,7 @@ class TextRule:
 
 
 STORABLE = TextRule(_storable, r"^[^\x00]*$")
-ONE_LINE = TextRule(_one_line, r"^[^\x00-\x1f\x7f]*$")
+ONE_LINE = TextRule(_one_line, r"^[^\x00-\x1f\x7f-\x9f]*$")
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255), ONE_LINE]
 

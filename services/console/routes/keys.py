@@ -30,7 +30,7 @@ def _scope(text: str) -> str:
     raise ValueError(f"is no scope; use one of {', '.join(Scope)}, or {Scope.PUBLISH}:<class>")
 
 
-_SCOPE = Field(json_schema_extra={"pattern": rf"^({'|'.join(Scope)}|{Scope.PUBLISH}:[^\x00-\x1f\x7f]+)$"})
+_SCOPE = Field(json_schema_extra={"pattern": rf"^({'|'.join(Scope)}|{Scope.PUBLISH}:[^\x00-\x1f\x7f-\x9f]+)$"})
 
 
 class KeyFields(RequestModel):
