@@ -34,8 +34,8 @@ def checked(value: Any) -> str | None:
     sample = _filled(value, "table", "id")
     if len(value) > _LONGEST or not value.isprintable() or _NO_ADDRESS.search(sample) or not is_web_address(sample):
         raise ReferrerPatternError(
-            f"must be an http or https address of at most {_LONGEST:,} characters with {{table}} and {{id}} in it,"
-            " such as https://crm.example/{table}?sys_id={id}"
+            f"must be an http or https address of at most {_LONGEST:,} characters, in which {{table}} and {{id}}"
+            " stand for the referrer's, such as https://crm.example/{table}?sys_id={id}"
         )
     if "{" in (_BEGINNING.match(value) or [""])[0]:
         raise ReferrerPatternError("must name its host itself; put {table} and {id} behind it")

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from deploy.local.trial import Trial
-from services.ingest.dialects import desktop_assistant
+from shared.contract import desktop_switch
 from shared.contract.importance import STANDARD_OPTIONS, Importance
 from tests.support import outside, waiting
 
@@ -37,7 +37,7 @@ async def test_an_importance_made_to_send_mails_what_was_only_shown_before(syste
 
 
 async def test_the_desktop_assistant_is_switched_off_and_on_by_its_property(system: Trial) -> None:
-    path = f"/v1/properties/{desktop_assistant.ENABLED}"
+    path = f"/v1/properties/{desktop_switch.PROPERTY}"
 
     async def answers() -> int:
         url = system.endpoints["ingest"] + "/api/sn_dex_desktop/notifications"

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.ingest.dialects import desktop_assistant
 from shared import access
 from shared.client import ClientError, DesktopAppNotificationUtils, Patience
-from shared.contract import referrers, topics
+from shared.contract import desktop_switch, referrers, topics
 from shared.postgres import bodies
 from shared.retry import Backoff
 from tests.support import door, service, waiting
@@ -210,7 +209,7 @@ async def test_the_property_turns_the_api_off_and_on_at_every_replica_within_two
         await second.until("/readyz", 200)
         replicas = [assistant.ingest.running.http, second.http]
         for value, status in ((False, 400), ("true", 200), ("false", 400), (True, 200)):
-            await assistant.put_property(desktop_assistant.ENABLED, value)
+            await assistant.put_property(desktop_switch.PROPERTY, value)
             turned_at = time.monotonic()
             for address in replicas:
                 await waiting.until(_answers(assistant, address, status), 10, f"{status} from {address}")
@@ -223,7 +222,7 @@ def _answers(assistant: Assistant, address: str, status: int) -> Any:
         headers = {"Authorization": f"Bearer {assistant.key}"}
         async with assistant.ingest.http.post(address + PATH, json=parameters(), headers=headers) as response:
             said = (await response.json())["message"]
-            assert response.status == 200 or desktop_assistant.ENABLED in said
+            assert response.status == 200 or desktop_switch.PROPERTY in said
             return response.status == status
 
     return answered

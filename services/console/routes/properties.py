@@ -9,7 +9,8 @@ from services.console import shapes
 from services.console.shapes import JsonValue, PathId
 from services.console.store import properties as store
 from services.console.store.properties import Property
-from shared.contract import mail_settings, referrers
+from shared.contract import desktop_switch, mail_settings, referrers
+from shared.contract.desktop_switch import SwitchError
 from shared.contract.mail_settings import MailSettingError
 from shared.contract.referrers import ReferrerPatternError
 from shared.contract.requests import RequestModel, example
@@ -22,6 +23,16 @@ def _given(value: Any) -> Any:
     if value is None:
         raise ValueError("is null, which says nothing; give a value")
     return value
+
+
+def _check(name: str, value: Any) -> None:
+    """Check the value of a property that means something here; raises the error of its module."""
+    if name.startswith(mail_settings.PREFIX):
+        mail_settings.checked(name, value)
+    elif name == referrers.PROPERTY:
+        referrers.checked(value)
+    elif name == desktop_switch.PROPERTY:
+        desktop_switch.checked(value)
 
 
 class PropertyFields(RequestModel):
@@ -57,16 +68,14 @@ class Properties:
 
     async def put(self, key: AdminKey, name: PathId, fields: PropertyFields) -> Property:
         """Set a property."""
-        if name.startswith(mail_settings.PREFIX):
-            try:
-                mail_settings.checked(name, fields.value)
-            except MailSettingError as error:
-                raise shapes.unprocessable("/value", "mail_setting", str(error)) from error
-        if name == referrers.PROPERTY:
-            try:
-                referrers.checked(fields.value)
-            except ReferrerPatternError as error:
-                raise shapes.unprocessable("/value", "referrer_url", str(error)) from error
+        try:
+            _check(name, fields.value)
+        except MailSettingError as error:
+            raise shapes.unprocessable("/value", "mail_setting", str(error)) from error
+        except ReferrerPatternError as error:
+            raise shapes.unprocessable("/value", "referrer_url", str(error)) from error
+        except SwitchError as error:
+            raise shapes.unprocessable("/value", "bool_type", str(error)) from error
         made = Property(name, fields.value)
         await store.put(self._pool, key.tenant, made)
         return made

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAd
 from services.ingest import documents
 from services.ingest.acceptance import Asked, Refused
 from services.ingest.dialects import native
-from shared.contract import field_errors, referrers
+from shared.contract import desktop_switch, field_errors, referrers
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Reason
 from shared.contract.requests import MAX_RECIPIENTS, MAX_URL, ONE_LINE, STORABLE, Id, RequestModel
@@ -22,7 +22,6 @@ from shared.contract.requests import MAX_RECIPIENTS, MAX_URL, ONE_LINE, STORABLE
 NAME = "desktop_assistant"
 """What the header `dialect` says of such a record."""
 
-ENABLED = "sn_dex_desktop.enable_push_notification"
 _SOURCES = {"mim": "Major Incident Management", "pe": "Proactive Engagement"}
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -88,16 +87,10 @@ def ids_of(recipient_list: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in recipient_list.split(",") if part.strip()))
 
 
-def is_enabled(properties: Mapping[str, Any]) -> bool:
-    """A2: whether a tenant with these properties takes notifications; like the source's, true may be a word."""
-    value = properties.get(ENABLED, True)
-    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
-
-
 def read(raw: bytes, keys: Mapping[str, str], properties: Mapping[str, Any]) -> Asked | Refused:
     """What the dialect's body asks of a tenant with these properties; errors point at the dialect's parameters."""
-    if not is_enabled(properties):
-        detail = f"the property {ENABLED} is not true; nothing is sent until it is"
+    if not desktop_switch.is_on(properties):
+        detail = f"the property {desktop_switch.PROPERTY} is not true; nothing is sent until it is"
         return Refused(Reason.SWITCHED_OFF, (FieldError(pointer="", code=Reason.SWITCHED_OFF, detail=detail),))
     try:
         document = documents.parsed(raw)
