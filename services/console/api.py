@@ -49,7 +49,10 @@ class Parts:
 def build(parts: Parts) -> FastAPI:
     """The application; its OpenAPI document is at /v1/openapi.json."""
     large = LargeBodies(Room(ROOM_BYTES))
-    api = FastAPI(title="Tocsin console", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="Tocsin console", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
     problems.install(api)
     authority.install(api, ApiKeys(parts.pool, parts.secret).opened_by)
     for resource in (

@@ -143,7 +143,10 @@ class Inbox:
 
 def build(parts: Parts) -> FastAPI:
     """The application; its OpenAPI document is at /v1/openapi.json."""
-    api = FastAPI(title="Tocsin inbox", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="Tocsin inbox", version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
     problems.install(api)
     authority.install(api, parts.find_key)
     api.state.tokens = parts.tokens

@@ -132,7 +132,7 @@ def build(endpoints: Endpoints) -> FastAPI:
     """The application around the doors' endpoints, with its OpenAPI document at /v1/openapi.json."""
     app = FastAPI(
         title="Tocsin ingest", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     problems.install(app)
     for method, path, endpoint, status, described in (

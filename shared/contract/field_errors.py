@@ -10,13 +10,14 @@ MOST_ERRORS = 100
 
 _LONGEST_POINTER = 300
 
-_CODES = {"tuple_type": "array_type", "list_type": "array_type", "dict_type": "object_type"}
+_CODES = {"tuple_type": "array_type", "list_type": "array_type", "dict_type": "object_type", "json_invalid": "not_json"}
 _DETAILS = {
     "bool_type": "must be true or false",
     "datetime_parsing": "must be a time such as 2026-12-01T09:00:00",
     "datetime_type": "must be a time such as 2026-12-01T09:00:00",
     "dict_type": "must be an object",
     "extra_forbidden": "there is no such field; remove it or correct its spelling",
+    "json_invalid": "not JSON: {error}; send a JSON object",
     "missing": "this field is required",
     "list_type": "must be an array",
     "model_type": "must be an object",
@@ -26,6 +27,7 @@ _DETAILS = {
     "timezone_aware": "has no offset; add one, such as Z or +02:00",
     "timezone_naive": "must have no offset; its time zone says it",
     "too_long": "has {actual_length:,} elements; at most {max_length:,} are allowed",
+    "too_short": "has {actual_length:,} elements; at least {min_length:,} are needed",
     "tuple_type": "must be an array",
 }
 
@@ -49,6 +51,9 @@ def from_pydantic(errors: Sequence[Mapping[str, Any]], at: str = "") -> list[Fie
 
 def _detail(error: Mapping[str, Any]) -> str:
     """What to mend, in the words of JSON: pydantic's own speak of tuples and inputs."""
+    if error["type"] == "string_too_short":
+        least = error["ctx"]["min_length"]
+        return "must not be empty" if least == 1 else f"must have at least {least:,} characters"
     if error["type"] in _DETAILS:
         return _DETAILS[error["type"]].format(**error.get("ctx", {}))
     message: str = error.get("msg", "").removeprefix("Value error, ")

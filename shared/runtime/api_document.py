@@ -97,5 +97,5 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
     if "{" in path:
         found.append("404")
     if "requestBody" in operation:
-        found += ["400", "413", "422"]
+        found += ["400", "413", "415", "422"]
     return found

@@ -1,6 +1,7 @@
 """Errors over HTTP as RFC 9457 problem details, with every field's error at once."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,8 @@ from shared.errors import TransientError
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+_JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json", re.IGNORECASE)
+
 _log = structlog.get_logger()
 
 _DETAILS = {
@@ -25,6 +28,10 @@ _DETAILS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "this address takes other methods; GET /v1/openapi.json lists them",
 }
 """What the framework answers by itself in the place of what our own routes say."""
+
+_INVALID = "the request is not valid; see errors"
+_UNREADABLE = "not JSON in UTF-8, or nested too deep; send a JSON object"
+_NOT_SAID_TO_BE_JSON = "send the header Content-Type: application/json with a JSON body"
 
 
 class ProblemError(Exception):
@@ -74,6 +81,28 @@ def _allowed(app: FastAPI, request: Request) -> list[str]:
     ]
 
 
+def _invalid(request: Request, errors: Sequence[Mapping[str, Any]]) -> ProblemError:
+    """Everything that is wrong with a request; a body that FastAPI left unread for its media type is one error."""
+    whole = any(error["loc"] == ("body",) and error["type"] != "missing" for error in errors)
+    if whole and not _JSON.match(request.headers.get("content-type", "")):
+        return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _NOT_SAID_TO_BE_JSON)
+    found = field_errors.from_pydantic([{**error, "loc": _place(error)} for error in errors])
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, _INVALID, field_errors.limited(found))
+
+
+def _refused(status: HTTPStatus, detail: str) -> ProblemError:
+    """What the framework refuses by itself; 400 is its answer to a body that it cannot take apart."""
+    if status is HTTPStatus.BAD_REQUEST:
+        unreadable = FieldError(pointer="", code="not_json", detail=_UNREADABLE)
+        return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, _INVALID, [unreadable])
+    return ProblemError(status, _DETAILS.get(status, detail))
+
+
+def _place(error: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Where an error is within the part of a request that it is in; where JSON breaks off is no place in it."""
+    return () if error["type"] == "json_invalid" else tuple(error["loc"][1:])
+
+
 def install(app: FastAPI) -> None:
     """Make every error of an application an RFC 9457 answer."""
 
@@ -87,15 +116,12 @@ def install(app: FastAPI) -> None:
         return answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, (), error.retry_after_seconds or 1.0))
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        found = field_errors.from_pydantic([{**part, "loc": part["loc"][1:]} for part in error.errors()])
-        listed = field_errors.limited(found)
-        return answer(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not valid; see errors", listed))
+    async def _not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(_invalid(request, error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        status = HTTPStatus(error.status_code)
-        answered = answer(ProblemError(status, _DETAILS.get(status, str(error.detail))))
+    async def _of_framework(request: Request, error: HTTPException) -> JSONResponse:
+        answered = answer(_refused(HTTPStatus(error.status_code), str(error.detail)))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             answered.headers["Allow"] = ", ".join(_allowed(app, request))
         return answered

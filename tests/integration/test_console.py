@@ -105,7 +105,7 @@ async def test_users_are_imported_line_by_line_and_wrong_lines_are_told(console:
     assert (answer.json["imported"], answer.json["failed"]) == (2, 2)
     assert [(wrong["line"], wrong["errors"][0]["code"]) for wrong in answer.json["errors"]] == [
         (3, "extra_forbidden"),
-        (4, "json_invalid"),
+        (4, "not_json"),
     ]
     assert [user["id"] for user in (await console.ask("GET", "/v1/users")).json["items"]] == ["ada", "alan"]
 
@@ -265,6 +265,8 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
         ("/v1/properties/a", {"value": None}, "/value"),
         ("/v1/properties/sn_dex_desktop.referrer_url", {"value": "crm.example/{table}/{id}"}, "/value"),
         ("/v1/properties/sn_dex_desktop.referrer_url", {"value": True}, "/value"),
+        ("/v1/properties/sn_dex_desktop.enable_push_notification", {"value": "yes"}, "/value"),
+        ("/v1/properties/sn_dex_desktop.enable_push_notification", {"value": 1}, "/value"),
     ],
 )
 async def test_configuration_that_means_nothing_is_refused(
@@ -273,6 +275,35 @@ async def test_configuration_that_means_nothing_is_refused(
     answer = await console.ask("PUT", path, json=body)
     assert answer.status == 422
     assert [pointer for pointer, _ in codes(answer)] == [where]
+
+
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "said"),
+    [
+        pytest.param(b'{"name": "A"', JSON, 422, "not JSON", id="cut off"),
+        pytest.param(b'{"name": "\xff"}', JSON, 422, "not JSON in UTF-8", id="no UTF-8"),
+        pytest.param(b"[" * 100_000, JSON, 422, "nested too deep", id="too deep"),
+        pytest.param(b'{"name": "A"}', {}, 415, "Content-Type: application/json", id="not said to be JSON"),
+        pytest.param(b"name=A", FORM, 415, "Content-Type", id="a form"),
+        pytest.param(b"", JSON, 422, "this field is required", id="nothing"),
+    ],
+)
+async def test_what_is_no_json_is_told_what_to_send(
+    console: Console, body: bytes, media_type: dict[str, str], status: int, said: str
+) -> None:
+    answer = await console.client.ask("PUT", "/v1/classes/a", {**console.admin, **media_type}, data=body)
+    assert answer.status == status
+    assert said in answer.json["detail"] + "".join(error["detail"] for error in answer.json["errors"])
+    assert [error["pointer"] for error in answer.json["errors"]] == ([""] if status == 422 else [])
+
+
+async def test_an_address_with_a_slash_too_many_is_unknown_and_leads_nowhere(console: Console) -> None:
+    answer = await console.client.ask("GET", "/v1/schedules/", {**console.admin, "Host": "elsewhere.example"})
+    assert (answer.status, answer.headers.get("location")) == (404, None)
 
 
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(console: Console) -> None:

@@ -25,6 +25,12 @@ def told(**fields: object) -> list[tuple[str, str, str]]:
         ({"options": []}, ("/options", "object_type", "must be an object")),
         ({"name": 3}, ("/name", "string_type", "must be a string")),
         ({"requires_action": "yes"}, ("/requires_action", "bool_type", "must be true or false")),
+        ({"name": ""}, ("/name", "string_too_short", "must not be empty")),
+        (
+            {"name": "a\u0085b"},
+            ("/name", "value_error", "contains a control character or line break; use one line of plain text"),
+        ),
+        ({"channels": []}, ("/channels", "too_short", "has 0 elements; at least 1 are needed")),
         ({"name": "n" * 256}, ("/name", "string_too_long", "has more than 255 characters; shorten it")),
         (
             {"recipients": [f"user-{number}" for number in range(10_001)]},
@@ -45,6 +51,9 @@ def told(**fields: object) -> list[tuple[str, str, str]]:
         "array for object",
         "number for text",
         "text for boolean",
+        "empty",
+        "control character",
+        "none",
         "long",
         "many",
         "naive",
