@@ -27,6 +27,7 @@ PLACES: Mapping[str, str] = {
     "windows": "deleted; the timer of a window ends by itself when the window would have",
     "schedules": "taken out of the recipients; where nobody else is left, cancelled and emptied of what it said",
     "fanouts": "replaced by an id that says nothing; nothing is sent to it",
+    "follow_ups": "put back to whoever comes before, where one stands at the person",
     "runs": "deleted, as soon as none of them is at work",
     "inbox_items": "deleted, as soon as nothing of the notification is being sent to the person",
     "deliveries": "deleted with the inbox item or digest; what is being sent is let finish first",

@@ -60,7 +60,7 @@ async def claim_overdue(connection: Connection, late_seconds: float, most: int) 
 # a day that is over are retention's, whose partitions may go at any moment.
 _UNSENT = """
 SELECT w.id, i.notification_id, i.expires_on, n.lane, n.accepted_at, i.created_at,
-  coalesce(i.expires_at, n.expires_at) AS expires_at,
+  least(i.expires_at, n.expires_at) AS expires_at,
   n.id IS NULL AS is_gone, i.dismissed_at IS NOT NULL AS is_dismissed, n.completed_at IS NOT NULL AS is_completed,
   n.cancelled_at IS NOT NULL AS is_cancelled, p.state IS NOT DISTINCT FROM 'unsubscribed' AS is_unsubscribed,
   u.kind AS user_kind, coalesce(u.email, '') <> '' AS has_address

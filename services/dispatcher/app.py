@@ -19,6 +19,7 @@ from services.dispatcher.delivery import (
 from services.dispatcher.delivery import loop as delivery
 from services.dispatcher.fanout.backlog import Backlog
 from services.dispatcher.fanout.loop import Spreading
+from services.dispatcher.follow_ups.loop import FollowingUp
 from services.dispatcher.intake import loop as intake
 from services.dispatcher.metrics import Metrics
 from services.dispatcher.parts import Parts
@@ -53,9 +54,12 @@ async def intake_loops(parts: Parts, lane: Lane) -> Loops:
 
 
 async def fanout_loops(parts: Parts) -> Loops:
-    """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk."""
+    """Role `fanout`: notifications to very many recipients, a stretch at a time; routine ones continue in bulk.
+
+    What happens to one of them afterwards, and concerns each of its recipients, goes the same way.
+    """
     lag = await parts.start.client(lambda: open_lag_reader(parts.settings), "lag reader")
-    loops: dict[str, lifecycle.Loop] = {}
+    loops: dict[str, lifecycle.Loop] = {"follow_ups": FollowingUp(await parts.pool(Lane.BULK), parts).run}
     for lane in (Lane.URGENT, Lane.BULK):
         backlog = Backlog(lag, lane, parts.settings.fanout_most_waiting)
         loops[f"fanout.{lane}"] = Spreading(lane, await parts.pool(lane), backlog, parts).run

@@ -34,7 +34,9 @@ class FanoutSettings(BaseSettings):
     model_config = BaseServiceSettings.model_config
 
     fanout_threshold: int = Field(BULK_RECIPIENTS, ge=1, description="Recipients beyond which fan-out takes over.")
-    fanout_chunk: int = Field(500, ge=1, description="Recipients that one transaction of fan-out writes.")
+    fanout_chunk: int = Field(
+        500, ge=1, description="Recipients that one transaction of fan-out writes, or follows up."
+    )
     fanout_lease_seconds: float = Field(30.0, gt=0, description="How long a worker may hold a fan-out without a sign.")
     fanout_poll_seconds: float = Field(0.5, gt=0, description="Wait before looking for fan-outs again.")
     fanout_most_waiting: int = Field(

@@ -17,7 +17,8 @@ from shared.contract import records
 from shared.contract.importance import Importance, ImportanceOptions
 from shared.contract.messages import EventName
 from shared.contract.records import Record
-from shared.postgres import outbox
+from shared.postgres import follow_ups, outbox
+from shared.postgres.follow_ups import FollowUp, Kind
 from shared.postgres.pool import Connection, Pool, tenant_transaction
 from shared.runtime.problems import ProblemError
 
@@ -109,11 +110,11 @@ def _not_now(item: StoredItem, verdict: Completion) -> ProblemError:
 
 
 async def _completed(connection: Connection, who: Recipient, item: StoredItem, retention_days: int) -> Told | None:
-    done = await store.complete(connection, who, item, retention_days)
-    await store.tell(connection, who.tenant, item, Moment(done.at, "completed", {"recipient": who.id}))
-    event = records.event("completed", who.tenant, item.notification_id, done.at, {"recipient": who.id})
-    hints = [records.inbox_changed(who.tenant, recipient, done.at) for recipient in done.recipients]
-    return await _stored(connection, [event, *hints])
+    at = await store.complete(connection, who, item, retention_days)
+    await store.tell(connection, who.tenant, item, Moment(at, "completed", {"recipient": who.id}))
+    event = records.event("completed", who.tenant, item.notification_id, at, {"recipient": who.id})
+    what = FollowUp(who.tenant, Kind.COMPLETED, item.notification_id, item.expires_on, at)
+    return await _stored(connection, [event, *follow_ups.hints(what, await follow_ups.begun(connection, what))])
 
 
 async def _dismissed(connection: Connection, who: Recipient, item: StoredItem, *, dismissed: bool) -> Told | None:

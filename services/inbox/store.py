@@ -39,13 +39,14 @@ class Asked:
 # For each page all of the recipient's items are read and sorted, in the tenant's order: it is stored nowhere, since a
 # tenant may change it. A cursor names the importance, not its rank, so that it stays good when that happens.
 _LIST = """
-SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
-  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version,
+SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at,
+  least(i.expires_at, n.expires_at) AS expires_at, n.requires_action, n.completed_by, n.completed_at, i.dismissed_at,
+  n.action_url, n.items, i.version + (n.completed_at IS NOT NULL)::integer AS version,
   n.options ->> 'type' AS type, n.options ->> 'status' AS status
 FROM inbox_items i
 JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 WHERE i.tenant = $1 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
-  AND (i.expires_at IS NULL OR i.expires_at > db_now())
+  AND coalesce(least(i.expires_at, n.expires_at) > db_now(), true)
   AND ($3 = 'all' OR ($3 = 'dismissed') = (i.dismissed_at IS NOT NULL))
   AND ($5::text IS NULL OR (array_position($4::text[], i.importance), i.created_at, i.notification_id)
                            > (array_position($4::text[], $5), $6::timestamptz, $7::uuid))
@@ -69,7 +70,7 @@ SELECT count(*) AS open,
 FROM inbox_items i
 JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
 WHERE i.tenant = $1 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
-  AND (i.expires_at IS NULL OR i.expires_at > db_now()) AND i.dismissed_at IS NULL
+  AND coalesce(least(i.expires_at, n.expires_at) > db_now(), true) AND i.dismissed_at IS NULL
 """
 
 
@@ -88,13 +89,14 @@ async def count(connection: Connection, recipient: Recipient) -> Count:
 
 
 _GET = """
-SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at, i.expires_at,
-  n.requires_action, n.completed_by, n.completed_at, i.dismissed_at, n.action_url, n.items, i.version,
+SELECT n.id, n.expires_on, n.name, n.description, i.importance, i.class_key, i.created_at,
+  least(i.expires_at, n.expires_at) AS expires_at, n.requires_action, n.completed_by, n.completed_at, i.dismissed_at,
+  n.action_url, n.items, i.version + (n.completed_at IS NOT NULL)::integer AS version,
   n.options ->> 'type' AS type, n.options ->> 'status' AS status
 FROM notifications n
 JOIN inbox_items i ON i.notification_id = n.id AND i.expires_on = n.expires_on AND i.tenant = n.tenant
 WHERE n.tenant = $1 AND n.id = $3 AND i.recipient = $2 AND NOT i.hidden AND n.cancelled_at IS NULL
-  AND (i.expires_at IS NULL OR i.expires_at > db_now())
+  AND coalesce(least(i.expires_at, n.expires_at) > db_now(), true)
 """
 
 
@@ -130,35 +132,24 @@ UPDATE notifications SET completed_by = $4, completed_at = db_now(),
 WHERE tenant = $1 AND id = $2 AND expires_on = $3
 RETURNING completed_at, expires_at
 """
-# Everybody's item changes: it is complete for all.
-_COMPLETE_ITEMS = """
-UPDATE inbox_items SET expires_at = $4, remove_after = $4, version = version + 1
-WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3
-RETURNING recipient
-"""
 _END_IDENTITY = """
 UPDATE identities SET expires_on = (($3::timestamptz AT TIME ZONE 'UTC')::date + $4::integer)
 WHERE tenant = $1 AND id = $2
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """When an action was completed, and whose inboxes changed by it."""
+async def complete(connection: Connection, recipient: Recipient, item: StoredItem, retention_days: int) -> datetime:
+    """Complete a locked item for all its recipients and plan its end from now (C8); when that was.
 
-    at: datetime
-    recipients: Sequence[str]
-
-
-async def complete(connection: Connection, recipient: Recipient, item: StoredItem, retention_days: int) -> Completed:
-    """Complete a locked item for all its recipients and plan its end from now (C8)."""
+    It stands in the notification alone: whoever reads an item of it reads the notification too.
+    """
     key = (recipient.tenant, item.notification_id, item.expires_on)
     [row] = await connection.fetch(_COMPLETE, *key, recipient.id, retention_days)
-    changed = await connection.fetch(_COMPLETE_ITEMS, *key, row["expires_at"])
     await connection.execute(
         _END_IDENTITY, recipient.tenant, item.notification_id, row["expires_at"], IDENTITY_OUTLIVES_DAYS
     )
-    return Completed(row["completed_at"], [one["recipient"] for one in changed])
+    completed_at: datetime = row["completed_at"]
+    return completed_at
 
 
 _DISMISS = """

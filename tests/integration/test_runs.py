@@ -1,26 +1,19 @@
 """Scripts, jobs and completions on real Kafka and PostgreSQL: made at intake, run in the background, ended once."""
 
-import asyncio
-import contextlib
 import pathlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from services.dispatcher.runs.calling import Callers
-from services.dispatcher.runs.endings import Endings
-from services.dispatcher.runs.loop import Background
-from services.dispatcher.settings import Settings
 from shared import owners, plugins
-from shared.clock import SystemClock
-from shared.contract import topics
+from shared.contract import ids, topics
 from shared.contract.messages import NotificationAccepted
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake, notifications, plugin, waiting
 from tests.support.databases import Database
 from tests.support.intake import Bench, Json
 from tests.support.notifications import TENANT
+from tests.support.scripted import working
 
 KEY = "0123456789abcdef"
 
@@ -31,24 +24,6 @@ def installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(plugin.installed(tmp_path))
     plugins.names.cache_clear()
     plugins.loaded.cache_clear()
-
-
-@contextlib.asynccontextmanager
-async def working(bench: Bench, **changed: Any) -> AsyncIterator[Background]:
-    """The role `scripts` at work."""
-    settings = Settings(**{
-        **bench.parts.settings.model_dump(), "scripts_poll_seconds": 0.05, "script_retry_seconds": 0.05,
-        "script_attempts": 2, **changed,
-    })  # fmt: skip
-    endings = Endings(bench.pool, bench.parts.producer, SystemClock())
-    background = Background(bench.pool, endings, Callers(), bench.parts.metrics, settings, "one/scripts")
-    stop = asyncio.Event()
-    running = asyncio.create_task(background.run(stop))
-    try:
-        yield background
-    finally:
-        stop.set()
-        await running
 
 
 @pytest.fixture
@@ -127,7 +102,9 @@ async def test_a_script_that_deletes_its_notification_leaves_nothing_to_deliver_
         await intake.users(bench.database, 2)
         sent = message("welcome", requires_action=True)
         await bench.take_in(sent)
-        await bench.rows(RETRYING, TENANT, sent.notification_id)
+        [(push,)] = await bench.rows("SELECT push_endpoints[1]::text FROM inbox_items WHERE recipient = 'u0'")
+        retrying = ids.delivery(TENANT, sent.notification_id, "u0", push)
+        await bench.rows(RETRYING, TENANT, sent.notification_id, retrying, push)
         async with working(bench):
             await states(bench, 1, "done")
         (mail,) = await bench.written(topics.REQUESTS)
@@ -135,7 +112,7 @@ async def test_a_script_that_deletes_its_notification_leaves_nothing_to_deliver_
         row = await bench.rows("SELECT cancelled_at IS NOT NULL, remove_after IS NOT NULL FROM notifications")
         assert row == [(True, True)], "an open action has an end from now on"
         assert await bench.rows("SELECT count(*) FROM identities WHERE expires_on = 'infinity'") == [(0,)]
-        delivery = await bench.rows("SELECT state, reason FROM deliveries WHERE endpoint = 'waiting'")
+        delivery = await bench.rows("SELECT state, reason FROM deliveries WHERE id = $1", retrying)
         assert delivery == [("cancelled", "cancelled")]
         events = [event["type"] for event in await bench.written(topics.EVENTS)]
         assert "tocsin.notification.cancelled.v1" in events
@@ -146,7 +123,7 @@ async def test_a_script_that_deletes_its_notification_leaves_nothing_to_deliver_
 RETRYING = """
 INSERT INTO deliveries (tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, state, attempt,
   due_at, accepted_at, created_at)
-VALUES ($1, gen_random_uuid(), 'infinity', 'notification', $2, 'u0', 'waiting', 'push', 'routine', 'retry', 2,
+VALUES ($1, $3, 'infinity', 'notification', $2, 'u0', $4, 'push', 'routine', 'retry', 2,
   'infinity', now(), now())
 RETURNING id
 """

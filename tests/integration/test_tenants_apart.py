@@ -59,6 +59,8 @@ async def fill(owner: asyncpg.Connection, tenant: str) -> None:
         "windows": {"id": uuid.uuid4(), **digest},
         "fanouts": {"notification_id": made["id"], "lane": "bulk", "expires_on": day, "recipients": [],
                     "expected": 0, "created_at": NOW, "turned_at": NOW},
+        "follow_ups": {"kind": "completed", "notification_id": made["id"], "expires_on": day, "at": NOW,
+                       "recipient_after": "", "turned_at": NOW},
         "templates": {"name": "t", "version": 1, "html": "x", "required": [], "optional": []},
         "sam_company_keys": {"id": f"company-{tenant}", "company": "3", "hmac": tenant.encode()},
         "sam_tokens": {"id": f"token-{tenant}", "user_id": "ada", "hmac": b"x"},
@@ -113,7 +115,7 @@ async def record(postgres_server: str) -> AsyncIterator[Record]:
 TABLES = (
     "api_keys", "properties", "importances", "classes", "users", "endpoints", "identities", "notifications",
     "inbox_items", "deliveries", "attempts", "timeline", "digests", "dead_letters", "windows", "schedules", "fanouts",
-    "bodies", "templates", "groups", "group_members", "directory_versions",
+    "follow_ups", "bodies", "templates", "groups", "group_members", "directory_versions",
     "sam_company_keys", "sam_tokens", "tags", "runs", "suppressions", "erasures",
     "preferences",
 )  # fmt: skip

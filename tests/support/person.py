@@ -111,6 +111,8 @@ async def _waiting(owner: asyncpg.Connection, who: Person, told: dict[str, Any])
     await _insert(owner, who, "fanouts", notification_id=uuid.uuid4(), lane="bulk", expires_on=told["expires_on"],
                   recipients=[who.other, who.id, "linus"], resolved=[who.id], expected=3, created_at=NOW,
                   turned_at=NOW)  # fmt: skip
+    await _insert(owner, who, "follow_ups", kind="completed", notification_id=told["id"],
+                  expires_on=told["expires_on"], at=NOW, recipient_after=who.id, turned_at=NOW)  # fmt: skip
 
 
 async def _letters(owner: asyncpg.Connection, who: Person, delivery: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.scripts import Call
 
-SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering", "outward")
+SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering", "outward", "withdraw")
 JOBS = ("weekly",)
 
 
@@ -25,6 +25,11 @@ def installed(folder: Path) -> str:
 def welcome(call: Call) -> None:
     """Tell newcomers that they have been set up, and leave nothing behind (seed 002)."""
     call.email(f"Welcome: {call.notification.name}", "You have been set up.")
+    call.delete()
+
+
+def withdraw(call: Call) -> None:
+    """Have nothing of it reach anybody any more."""
     call.delete()
 
 

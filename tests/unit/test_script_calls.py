@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
 from services.dispatcher.runs import planning
 from services.dispatcher.runs.calling import Callers, Raised, Stopped, TimeUp
-from services.dispatcher.runs.planning import Run, RunKind
+from services.dispatcher.runs.planning import Asked, Run, RunKind
 from services.dispatcher.runs.subjects import Authority
 from shared.contract import ids
 from shared.plugins import Function
@@ -141,10 +142,13 @@ def test_a_script_schedules_so_often_only() -> None:
 def test_later_runs_have_an_identity_of_their_own_that_a_repeat_has_again() -> None:
     run = Run("acme", UUID(HANDLE), RunKind.SCRIPT, "mine", ABOUT.id, NOW.date(), None, 1, 1, 0.0)
     later = Later("mine", 900.0, each_recipient=True)
-    planned = [planning.later_run(run, number, later, who, NOW) for number in (0, 1) for who in ("ada", "grace")]
-    again = planning.later_run(replace(run, attempt=2, fence=7), 0, later, "ada", NOW)
+    about = (run.tenant, run.notification_id, run.expires_on)
+    asked = [planning.asked_for(run, number, later, NOW) for number in (0, 1)]
+    planned = [planning.later_run(about, each, who) for each in asked for who in ("ada", "grace")]
+    kept = orjson.loads(orjson.dumps(planning.asked_for(replace(run, attempt=2, fence=7), 0, later, NOW).kept()))
+    again = planning.later_run(about, Asked.of(kept), "ada")
     assert len({each.id for each in planned}) == 4
-    assert again.id == planned[0].id
+    assert again == planned[0]
     assert (planned[0].due_at - NOW).total_seconds() == 900
 
 

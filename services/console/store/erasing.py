@@ -97,13 +97,22 @@ async def fanouts(connection: Connection, tenant: str, user: str) -> int:
     return _changed(await connection.execute(_FANOUTS, tenant, user, f"{persons.ERASED}-"))
 
 
+# Whom it stood at is done; so is whoever comes before.
+_FOLLOW_UPS = """
+UPDATE follow_ups f SET recipient_after = coalesce(
+  (SELECT max(i.recipient) FROM inbox_items i
+   WHERE i.tenant = $1 AND i.notification_id = f.notification_id AND i.expires_on = f.expires_on AND i.recipient < $2),
+  '')
+WHERE f.tenant = $1 AND f.recipient_after = $2
+"""
 _WINDOWS = "DELETE FROM windows WHERE tenant = $1 AND recipient = $2"
 _RUNS = "DELETE FROM runs WHERE tenant = $1 AND recipient = $2 AND state <> 'leased'"
 
 
 async def waiting(connection: Connection, tenant: str, user: str) -> dict[str, int]:
-    """Delete open windows, and runs that are not at work."""
+    """Delete open windows, and runs that are not at work; no follow-up stands at the user any more."""
     return {
+        "follow_ups": _changed(await connection.execute(_FOLLOW_UPS, tenant, user)),
         "windows": _changed(await connection.execute(_WINDOWS, tenant, user)),
         "runs": _changed(await connection.execute(_RUNS, tenant, user)),
     }
@@ -149,6 +158,7 @@ UNION ALL SELECT 'runs', count(*) FROM runs WHERE tenant = $1 AND recipient = $2
 UNION ALL SELECT 'windows', count(*) FROM windows WHERE tenant = $1 AND recipient = $2
 UNION ALL SELECT 'fanouts', count(*) FROM fanouts
   WHERE tenant = $1 AND ($2 = ANY (recipients) OR $2 = ANY (resolved) OR member_after = $2)
+UNION ALL SELECT 'follow_ups', count(*) FROM follow_ups WHERE tenant = $1 AND recipient_after = $2
 UNION ALL SELECT 'outbox', count(*) FROM outbox
   WHERE position(convert_to($3, 'UTF8') IN records) > 0 AND position(convert_to($4, 'UTF8') IN records) > 0
 """

@@ -65,6 +65,10 @@ FROM fanouts WHERE tenant = $1 AND ($2 = ANY (recipients) OR $2 = ANY (resolved)
   AND ($3::uuid IS NULL OR notification_id > $3)
 ORDER BY notification_id LIMIT $4
 """
+_FOLLOW_UPS = """
+SELECT id AS place, jsonb_build_object('kind', kind, 'notification_id', notification_id, 'at', at) AS row
+FROM follow_ups WHERE tenant = $1 AND recipient_after = $2 AND ($3::bigint IS NULL OR id > $3) ORDER BY id LIMIT $4
+"""
 _NO_OTHERS = "CASE WHEN n.completed_by IS DISTINCT FROM $2 THEN '{\"completed_by\": null}' ELSE '{}' END::jsonb"
 """Who else completed a notification is nothing about this person."""
 
@@ -122,6 +126,7 @@ STATEMENTS = (
     ("windows", _WINDOWS),
     ("schedules", _SCHEDULES),
     ("fanouts", _FANOUTS),
+    ("follow_ups", _FOLLOW_UPS),
     ("runs", _RUNS),
     ("inbox_items", _ITEMS),
     ("digests", _DIGESTS),

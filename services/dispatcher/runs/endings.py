@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import orjson
 import structlog
 
+from services.dispatcher.follow_ups import steps
 from services.dispatcher.runs import planning, store, withdrawal
-from services.dispatcher.runs.planning import Planned, Run
+from services.dispatcher.runs.planning import Run
 from shared.clock import Clock
 from shared.contract import ids, topics
 from shared.contract.outcomes import Reason
@@ -17,6 +18,7 @@ from shared.kafka.producer import Producer
 from shared.postgres import dead_letters, outbox
 from shared.postgres import pool as postgres
 from shared.postgres.dead_letters import DeadLetter
+from shared.postgres.follow_ups import FollowUp, Kind
 from shared.postgres.pool import Connection
 from shared.scripts import Call, Later
 
@@ -24,12 +26,6 @@ _log = structlog.get_logger()
 
 TOPIC = "runs"
 """What a letter says instead of a topic."""
-
-_RECIPIENTS_AT_ONCE = 1_000
-
-_RECIPIENTS = """
-SELECT recipient FROM inbox_items WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3
-"""
 
 
 class Endings:
@@ -93,17 +89,12 @@ class Endings:
 
     async def _schedule(self, connection: Connection, run: Run, number: int, later: Later) -> None:
         now = self._clock.now()
+        about, asked = (run.tenant, run.notification_id, run.expires_on), planning.asked_for(run, number, later, now)
         if not later.each_recipient:
-            await store.insert(connection, [planning.later_run(run, number, later, run.recipient, now)])
+            await store.insert(connection, [planning.later_run(about, asked, run.recipient)])
             return
-        key = (run.tenant, run.notification_id, run.expires_on)
-        planned: list[Planned] = []
-        async for row in connection.cursor(_RECIPIENTS, *key, prefetch=_RECIPIENTS_AT_ONCE):
-            planned.append(planning.later_run(run, number, later, row["recipient"], now))
-            if len(planned) == _RECIPIENTS_AT_ONCE:
-                await store.insert(connection, planned)
-                planned = []
-        await store.insert(connection, planned)
+        what = FollowUp(run.tenant, Kind.SCHEDULED, run.notification_id, run.expires_on, now, run=asked.kept())
+        await steps.begin(connection, what)
 
     async def _produced(self, outbox_id: int | None, told: list[Record]) -> None:
         """Send at once what the scheduler would send a little later; what fails is left to it."""

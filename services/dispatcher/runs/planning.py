@@ -1,10 +1,10 @@
 """Which runs a notification asks for, and what a run is: plain values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.dispatcher.policy import Plan
@@ -61,13 +61,34 @@ def runs_of(plan: Plan, now: datetime) -> Iterator[Planned]:
         yield _first(plan, RunKind.COMPLETION, RunKind.COMPLETION, now)
 
 
-def later_run(run: Run, number: int, later: Later, recipient: str | None, now: datetime) -> Planned:
-    """The run that a script's `number`th schedule asks for; its id is the same when the script is run again."""
-    handle = ids.derived("run", [run.tenant, str(run.id), number, later.script, recipient or ""])
-    return Planned(
-        run.tenant, handle, RunKind.SCRIPT, later.script, run.notification_id, run.expires_on, recipient,
-        now + timedelta(seconds=later.after_seconds),
-    )  # fmt: skip
+class Asked(NamedTuple):
+    """The run that a script's `number`th schedule asked for; `by` is the run of the script."""
+
+    by: str
+    number: int
+    script: str
+    due_at: datetime
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Asked":
+        """What `kept` was written of."""
+        return cls(kept["by"], kept["number"], kept["script"], datetime.fromisoformat(kept["due_at"]))
+
+    def kept(self) -> dict[str, Any]:
+        """Itself as JSON."""
+        return {**self._asdict(), "due_at": self.due_at.isoformat()}
+
+
+def asked_for(run: Run, number: int, later: Later, now: datetime) -> Asked:
+    """What a script's `number`th schedule asks for."""
+    return Asked(str(run.id), number, later.script, now + timedelta(seconds=later.after_seconds))
+
+
+def later_run(about: tuple[str, UUID, date], asked: Asked, recipient: str | None) -> Planned:
+    """The run for a recipient of a notification (tenant, id, expires_on); its id is the same when asked for again."""
+    tenant, notification, expires_on = about
+    handle = ids.derived("run", [tenant, asked.by, asked.number, asked.script, recipient or ""])
+    return Planned(tenant, handle, RunKind.SCRIPT, asked.script, notification, expires_on, recipient, asked.due_at)
 
 
 def _first(plan: Plan, kind: RunKind, name: str, now: datetime) -> Planned:

@@ -1,0 +1,1 @@
+"""Follow-ups: what something that happened to a notification means for each of very many recipients."""
