@@ -106,7 +106,7 @@ _NONE_UNSHOWN = Unshown(0, 0)
 def digest_mail(
     class_name: str, items: Sequence[MailItem], recipient: MailRecipient, unshown: Unshown = _NONE_UNSHOWN
 ) -> RenderedMail:
-    """One mail with every notification of a class (C9), in the order of C3; what it does not show, it counts.
+    """One mail with every notification of a class (C9), in the order they are given; what it does not show, it counts.
 
     Raises:
         ValueError: no items; an empty digest is not a mail.
@@ -121,7 +121,7 @@ def digest_mail(
         subject = said.text("mail", "digest_needing_action", digest=subject, needing_action=needing)
     subject = one_line(subject)
     more = said.counted("mail", "more", unshown.count) if unshown.count else ""
-    return _rendered(_Head(subject, subject, more), sorted(items, key=_presented), recipient)
+    return _rendered(_Head(subject, subject, more), items, recipient)
 
 
 def immediate_mail(item: MailItem, recipient: MailRecipient) -> RenderedMail:
@@ -153,11 +153,6 @@ def _rendered(head: _Head, items: Sequence[MailItem], recipient: MailRecipient) 
         "unsubscribe_words": said.text("mail", "unsubscribe"),
     }
     return RenderedMail(head.subject, html.render(values), text.render(values))
-
-
-def _presented(item: MailItem) -> tuple[int, datetime]:
-    """C3: danger, warning, primary, success, info, default; oldest first within each."""
-    return STANDARD_OPTIONS[item.importance].sort, item.created_at
 
 
 def _greeting(recipient: MailRecipient, said: Words) -> str:

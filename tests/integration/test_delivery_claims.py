@@ -234,6 +234,39 @@ async def test_a_digest_leaves_out_what_is_no_longer_valid(email: Bench) -> None
     assert [notice.id for notice in claim.notices] == valid
 
 
+_OVERRIDE = """
+INSERT INTO importances (tenant, name, retention, css_class, sort, send) VALUES ('acme', $1, 7, '', $2, true)
+"""
+_IN_NAMES = """
+UPDATE notifications SET importance = split_part(name, ' ', 1),
+  created_at = created_at - split_part(name, ' ', 2)::integer * interval '1 hour'
+"""
+STANDARD = ["danger", "warning", "primary", "success", "info", "default"]
+ORDERS: dict[str, tuple[dict[str, int], list[str]]] = {
+    "of the product": ({}, STANDARD),
+    "of the tenant": ({"default": 0, "danger": 7}, ["default", "warning", "primary", "success", "info", "danger"]),
+    "of the tenant, two alike": (
+        {"info": 1, "success": 1},
+        ["danger", "success", "info", "warning", "primary", "default"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("overrides", "order"), ORDERS.values(), ids=ORDERS)
+async def test_a_digest_is_ordered_by_the_tenants_sort_and_oldest_first_within_each(
+    email: Bench, overrides: dict[str, int], order: list[str]
+) -> None:
+    await email.user()
+    for name, sort in overrides.items():
+        await email.owner.execute(_OVERRIDE, name, sort)
+    members = {await email.notification(f"{name} {hours}"): f"{name} {hours}" for hours in (0, 1) for name in STANDARD}
+    await email.owner.execute(_IN_NAMES)
+    (claim,) = (await email.claim(email.request(await email.digest(list(members)), subject="digest"))).claims
+    assert [members[each.id] for each in (*claim.notices, *claim.unshown)] == [
+        f"{name} {hours}" for name in order for hours in (1, 0)
+    ]
+
+
 async def test_a_large_digest_shows_what_matters_most_and_counts_the_others(email: Bench) -> None:
     await email.user()
     members = [await email.notification(requires_action=number == 4) for number in range(6)]

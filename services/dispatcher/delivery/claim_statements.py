@@ -72,10 +72,12 @@ told AS (  -- with all that is asked: a join back to it would compare the batch 
       SELECT n.*, s.css_class, n.options ->> 'on_ambiguous' = 'hold' AS holds,
         p.state IS NOT DISTINCT FROM 'unsubscribed' AS unwanted, row_number() OVER (
           ORDER BY p.state IS NOT DISTINCT FROM 'unsubscribed',  -- these take no place of the others
-            array_position(ARRAY['danger', 'warning', 'primary', 'success', 'info', 'default'], n.importance),
-            n.created_at, n.id) AS place  -- the order of C3
+            coalesce(s.sort, c.sort), c.sort, n.created_at, n.id) AS place  -- C3, as the inbox presents them
       FROM inbox_items i
       JOIN notifications n ON n.id = i.notification_id AND n.expires_on = i.expires_on AND n.tenant = i.tenant
+      CROSS JOIN LATERAL (  -- the standard order, whose places are the standard sorts
+        SELECT array_position(ARRAY['danger', 'warning', 'primary', 'success', 'info', 'default'], n.importance) AS sort
+      ) c
       LEFT JOIN importances s ON s.tenant = n.tenant AND s.name = n.importance
       LEFT JOIN LATERAL preferred(i.tenant, i.recipient, 'email', n.class_key, n.asset, false) p ON true
       WHERE i.digest_id = a.subject_id AND i.tenant = a.tenant AND i.recipient = a.recipient

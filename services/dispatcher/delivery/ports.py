@@ -65,8 +65,8 @@ class Unshown:
 class Claim:
     """A delivery this process holds the lease of.
 
-    `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid; of a
-    large one those that the mail shows, and `unshown` are the others.
+    `fence` guards its outcome. `notices` is the notification, or the members of a digest that are still valid, in the
+    order the tenant presents them (C3); of a large one those that the mail shows, and `unshown` are the others.
     `class_name` is the communication class as people read it. `holds`: after an ambiguous attempt nothing is
     repeated (option `on_ambiguous: hold`, of a digest's notices that of any). `templated`: the mail is what a template
     makes of the notification.
