@@ -6,6 +6,9 @@ Scripts and jobs run with the owner's authority, so who wrote an owner down and 
 TOPIC = "topic"
 """Whoever may write to the topic of requests; it speaks for its whole tenant."""
 
+HEADER = "on-behalf-of"
+"""Of a record on the topic of requests: the owner it speaks for instead. What a script asks for is its owner's."""
+
 USER_PREFIX = "sendNotification:"
 LONGEST = len(USER_PREFIX) + 255
 """In characters: the longest id of a user is written out."""

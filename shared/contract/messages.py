@@ -71,10 +71,10 @@ class NotificationAccepted(Message):
 
     `payload_hash` is the SHA-256 of the RFC 8785 form of the body as sent, hex; None where no key was given.
     `recipients` holds each id once, in the order of the request; `audience` resolves to more of them when it is taken
-    in. `asset` is what they may have unsubscribed from (B8). `owner` is the id of the key that asked. `job` is the
-    schedule's. `completion_email`: the tenant's admins are told when the last delivery has ended (B12). `touches` are
-    the things whose Last Modified moves when it is taken in (B10). `mail` is sent at once instead of what the class
-    says.
+    in. `asset` is what they may have unsubscribed from (B8). `owner` is who asked: the id of a key, `topic`, or
+    `sendNotification:` and a user. `job` is the schedule's. `completion_email`: the tenant's admins are told when the
+    last delivery has ended (B12). `touches` are the things whose Last Modified moves when it is taken in (B10). `mail`
+    is sent at once instead of what the class says.
     """
 
     type: Literal["tocsin.notification.accepted.v1"] = "tocsin.notification.accepted.v1"

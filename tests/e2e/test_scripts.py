@@ -66,6 +66,20 @@ async def test_a_script_that_fails_is_a_dead_letter_with_its_traceback_that_can_
     assert again["id"] != letter["id"]
 
 
+async def test_a_script_cannot_shed_its_owners_limits_by_handing_on_to_another(system: Trial) -> None:
+    key = await system.console("POST", "/v1/keys", {"name": "enquiries", "scopes": ["publish:enquiries"]})
+    asked = outside.request(named("Enquiry"), "user-0", importance="info", script="handing_on", class_key="enquiries")
+    status, answer = await outside.send(system, asked, {"Authorization": f"Bearer {key['key']}"})
+    assert status == 202, answer
+
+    async def letters() -> list[outside.Json]:
+        found = await system.console("GET", "/v1/dead-letters?reason=forbidden")
+        return list(found["items"])
+
+    [letter] = await waiting.until(letters, 30, "a dead letter")
+    assert f"{key['id']} may not publish notifications of class alarms" in letter["detail"]
+
+
 async def test_an_unknown_script_or_job_is_refused_and_the_jobs_are_listed(system: Trial) -> None:
     schedule = {"local": "2030-01-01T09:00:00", "timezone": "Europe/Berlin", "job": "monthly"}
     status, answer = await outside.send(system, outside.request("x", "user-0", script="nobody", schedule=schedule))

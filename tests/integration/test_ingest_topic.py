@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.ingest.dialects import cloudevents
+from shared import owners
 from shared.contract import ids, topics
 from shared.postgres import bodies
 from tests.support import door
@@ -168,6 +169,22 @@ async def test_a_header_that_means_something_may_not_stand_twice(ingest: door.In
     await ingest.produce((door.body(), headers))
     (answer,) = await rejected(ingest, mark, 1)
     assert [error["code"] for error in answer["errors"]] == ["duplicate_header"]
+
+
+async def test_a_record_may_speak_for_an_owner_who_may_do_less(ingest: door.Ingest, mark: str) -> None:
+    owner = owners.of_user("u" * 255)
+    await ingest.produce((door.body(source=mark), {**ACME, owners.HEADER: owner}))
+    (message,) = await accepted(ingest, mark, 1)
+    assert message["owner"] == owner
+
+
+@pytest.mark.parametrize("owner", ["", "a\nb", "o" * (owners.LONGEST + 1)], ids=["nobody", "two lines", "too long"])
+async def test_a_record_that_names_no_owner_there_could_be_is_answered(
+    ingest: door.Ingest, mark: str, owner: str
+) -> None:
+    await ingest.produce((door.body(), {**ACME, owners.HEADER: owner, "mark": mark}))
+    (answer,) = await rejected(ingest, mark, 1)
+    assert [error["code"] for error in answer["errors"]] == ["no_owner"]
 
 
 async def test_a_tenant_made_a_moment_ago_is_known(ingest: door.Ingest, mark: str) -> None:

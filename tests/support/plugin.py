@@ -6,7 +6,9 @@ from pathlib import Path
 
 from shared.scripts import Call
 
-SCRIPTS = ("welcome", "remind", "broken", "slow", "politely", "onward", "tampering", "outward", "withdraw")
+SCRIPTS = (
+    "welcome", "remind", "broken", "slow", "politely", "onward", "tampering", "outward", "withdraw", "handing_on",
+)  # fmt: skip
 JOBS = ("weekly",)
 
 
@@ -70,6 +72,14 @@ def outward(call: Call) -> None:
     call.notify(
         name="Outward", description="From a script", class_key=call.notification.class_key, **call.options()["whom"]
     )
+
+
+def handing_on(call: Call) -> None:
+    """Ask for a notification whose own script is another one."""
+    call.notify(
+        name=f"{call.notification.name}, handed on", description="From a script", recipients=["user-0"],
+        class_key=call.notification.class_key, script="onward",
+    )  # fmt: skip
 
 
 def tampering(call: Call) -> None:

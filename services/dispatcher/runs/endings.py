@@ -8,6 +8,7 @@ import structlog
 from services.dispatcher.follow_ups import steps
 from services.dispatcher.runs import planning, store, withdrawal
 from services.dispatcher.runs.planning import Run
+from shared import owners
 from shared.clock import Clock
 from shared.contract import ids, topics
 from shared.contract.outcomes import Reason
@@ -41,7 +42,7 @@ class Endings:
         async with postgres.transaction(self._pool) as connection:
             if not await store.end(connection, run, "done", None):
                 return
-            told = [request_record(run.tenant, body) for body in call.requests]
+            told = [request_record(run.tenant, body, call.notification.owner) for body in call.requests]
             for number, later in enumerate(call.later):
                 await self._schedule(connection, run, number, later)
             await store.tell(connection, run, f"{run.kind}_done", asked_for=len(told) or None)
@@ -109,10 +110,14 @@ class Endings:
             _log.warning("run_left_to_the_scheduler", reason=error.reason, error=str(error))
 
 
-def request_record(tenant: str, body: dict[str, object]) -> Record:
-    """A native body on its way to the topic door, which validates it as everybody's; its key makes it one."""
+def request_record(tenant: str, body: dict[str, object], owner: str = owners.TOPIC) -> Record:
+    """A native body on its way to the topic door, which validates it as everybody's; its key makes it one.
+
+    Scripts that it names have the authority of `owner`: a script hands on no more than it has.
+    """
     key = str(body["idempotency_key"]).encode()
-    return Record(topics.REQUESTS, key, orjson.dumps(body), [("tenant", tenant.encode())])
+    headers = [("tenant", tenant.encode()), (owners.HEADER, owner.encode())]
+    return Record(topics.REQUESTS, key, orjson.dumps(body), headers)
 
 
 def letter_of(run: Run, reason: Reason, detail: str) -> DeadLetter:

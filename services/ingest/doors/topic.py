@@ -20,7 +20,6 @@ from services.ingest.publisher import Publisher
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
 from services.ingest.store import Store
-from shared import owners
 from shared.clock import Clock
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
@@ -52,10 +51,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A record with the headers that mean something."""
+    """A record with the headers that mean something, and whom it speaks for."""
 
     arrived: Arrived
     headers: dict[str, str]
+    owner: str
 
 
 class Answers:
@@ -129,7 +129,8 @@ class TopicDoor:
 
     def _read(self, arrived: Arrived) -> Read | Case:
         try:
-            return Read(arrived, arrived.meant())
+            headers = arrived.meant()
+            return Read(arrived, headers, topic_records.owner_of(headers))
         except UnreadableHeadersError as error:
             own = arrived.own_id("", self._settings.source_epoch)
             return Case(arrived, None, own, Refused(Reason.UNDECODABLE, (error.error,)))
@@ -145,7 +146,7 @@ class TopicDoor:
         valid = await self._valid(arrived, headers, tenant)
         if isinstance(valid, Refused):
             return Case(arrived, tenant, arrived.own_id(tenant, epoch), valid)
-        caller = Caller(tenant, owners.TOPIC, Door.TOPIC)
+        caller = Caller(tenant, read.owner, Door.TOPIC)
         entrant = admission.entrant(valid, caller, lambda: arrived.own_id(tenant, epoch))
         return Case(arrived, tenant, entrant.id, entrant, headers.get("dialect"))
 

@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord
 from services.ingest import reading
 from services.ingest.acceptance import Asked, Refused
 from services.ingest.dialects import desktop_assistant
+from shared import owners
 from shared.contract import ids, records, topics
 from shared.contract.messages import FieldError, RequestRejected
 from shared.contract.outcomes import Reason
@@ -20,7 +21,7 @@ from shared.postgres import bodies
 
 _ATTRIBUTE_PREFIX = "ce_"
 _KEY_HEADER = "idempotency-key"
-_MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect", "email-body"})
+_MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect", "email-body", owners.HEADER})
 _MOST_METADATA_BYTES = 65_536
 """More of a key and headers than this is not repeated in the answer: it has to fit beside the original."""
 
@@ -71,6 +72,19 @@ class Arrived:
             except UnicodeDecodeError as error:
                 raise UnreadableHeadersError("not_utf8", f"the header {name} is not UTF-8") from error
         return found
+
+
+def owner_of(headers: Mapping[str, str]) -> str:
+    """Whom a record speaks for: who writes to the topic, or whom that one names, who may do no more.
+
+    Raises:
+        UnreadableHeadersError: no owner could be called so.
+    """
+    owner = headers.get(owners.HEADER, owners.TOPIC)
+    if not owner or not owner.isprintable() or len(owner) > owners.LONGEST:
+        detail = f"the header {owners.HEADER} names no owner; give 1 to {owners.LONGEST} printable characters, or none"
+        raise UnreadableHeadersError("no_owner", detail)
+    return owner
 
 
 def asked(arrived: Arrived, headers: dict[str, str], properties: Mapping[str, Any]) -> Asked | Refused:
