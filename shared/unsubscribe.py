@@ -1,7 +1,7 @@
 """Links by which recipients unsubscribe without a login: what they are about stands in them, signed.
 
 They never end. A mail is kept for years and its link must still work (RFC 8058 names no end, laws ask for at least a
-month after the mail), and all that a holder can do with one is to stop a kind of message, or to undo that.
+month after the mail), and all that a holder can do with one is to stop messages by its channel, or to undo that.
 """
 
 import hashlib

@@ -26,9 +26,17 @@ async def one_click(mail: outside.Json) -> None:
     """What a mail program does when its reader wants no more of this (RFC 8058)."""
     headers = {name.lower(): value for name, value in dict(mail["headers"]).items()}
     assert headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
-    link = re.sub(r"\s", "", headers["list-unsubscribe"]).strip("<>")
+    link = link_of(mail)
     assert link in mail["html"]
-    body = {"List-Unsubscribe": "One-Click"}
+    await posted(link, {"List-Unsubscribe": "One-Click"})
+
+
+def link_of(mail: outside.Json) -> str:
+    headers = {name.lower(): value for name, value in dict(mail["headers"]).items()}
+    return re.sub(r"\s", "", headers["list-unsubscribe"]).strip("<>")
+
+
+async def posted(link: str, body: dict[str, str]) -> None:
     async with aiohttp.ClientSession() as nobody, nobody.post(link, data=body, allow_redirects=False) as response:
         assert response.status == 200
 
@@ -94,3 +102,30 @@ async def test_an_asset_is_ended_by_the_link_of_a_mail_about_it_and_its_class_go
     assert await outcomes(system, await outside.accepted(system, both), 2) == ENDED | {("push", "sent", None)}
     other = await outside.accepted(system, about("user-2", "leaflets", asset="5"))
     assert await outcomes(system, other) == {("email", "sent", None)}
+
+
+async def test_who_ends_everything_gets_no_mail_of_any_class_or_asset_until_it_is_undone(system: Trial) -> None:
+    for key, options in (("offers", {"email": "immediate"}), ("hints", {}), ("gossip", {"window_seconds": 1})):
+        await system.console("PUT", f"/v1/classes/{key}", {"name": key, "options": options})
+    await system.console("PUT", "/v1/users/nina", {"email": "nina@example.test"})
+    spoken_for = {"recipient": "nina", "channel": "email", "class": "hints", "state": "subscribed"}
+    await system.console("PUT", "/v1/preferences", spoken_for)
+    first = about("nina", "offers")
+    await outside.accepted(system, first)
+    link = link_of(await mail_about(system, "nina@example.test", first["name"]))
+
+    await posted(link, {"do": "end_all"})
+    immediate = {"options": {"email": "immediate"}}
+    for request in (
+        about("nina", "offers"),
+        about("nina", "offers", asset="9"),
+        about("nina", "hints", **immediate),
+        about("nina", "gossip"),
+    ):
+        assert await outcomes(system, await outside.accepted(system, request)) == ENDED
+    alarm = await outside.accepted(system, about("nina", "offers", importance="danger"))
+    assert await outcomes(system, alarm) == {("email", "sent", None)}
+
+    await posted(link, {"do": "again_all"})
+    again = await outside.accepted(system, about("nina", "hints", **immediate))
+    assert await outcomes(system, again) == {("email", "sent", None)}

@@ -2,13 +2,16 @@
 
 import base64
 import hashlib
+import html
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from shared import words
 from shared.contract.outcomes import Channel
 from shared.unsubscribe import Subscription
 from tests.support import inboxes, rows, unsubscribing
@@ -22,6 +25,9 @@ ONE_CLICK: dict[str, Any] = {
     "headers": {"Content-Type": "application/x-www-form-urlencoded"},
 }
 AGAIN: dict[str, Any] = {"data": {"do": "again"}}
+END_ALL: dict[str, Any] = {"data": {"do": "end_all"}}
+AGAIN_ALL: dict[str, Any] = {"data": {"do": "again_all"}}
+NOTHING = "You are unsubscribed from everything"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,9 +53,18 @@ def heading(page: Answer) -> str:
     return found[1] if found else ""
 
 
+def buttons(page: Answer) -> list[str]:
+    return re.findall(r'<button name="do" value="(\w+)">', page.body.decode())
+
+
 async def kept(inbox: Inbox) -> list[tuple[Any, ...]]:
     query = "SELECT recipient, channel, class_key, asset, state FROM preferences WHERE tenant = $1 ORDER BY 3, 4"
     return [tuple(row) for row in await inbox.owner.fetch(query, inbox.tenant)]
+
+
+async def prefer(inbox: Inbox, *, state: str, channel: str = "email", class_key: str = "", asset: str = "") -> None:
+    values = {"recipient": "ada", "channel": channel, "class_key": class_key, "asset": asset, "state": state}
+    await rows.insert(inbox.owner, "preferences", {"tenant": inbox.tenant, **values, "changed_at": datetime.now(UTC)})
 
 
 async def test_getting_the_page_changes_nothing(inbox: Inbox) -> None:
@@ -118,6 +133,57 @@ async def test_subscribing_again_to_an_asset_of_an_ended_class_ends_nothing_else
     assert heading(await inbox.client.ask("GET", path(inbox))) == "You are unsubscribed"
 
 
+async def test_everything_by_mail_is_ended_and_what_spoke_for_some_of_it_forgotten(inbox: Inbox) -> None:
+    offered = await inbox.client.ask("GET", path(inbox))
+    assert buttons(offered) == ["end", "end_all"]
+    assert "Unsubscribe from everything by email" in offered.body.decode()
+    for about, state in [({"class_key": "tips"}, "subscribed"), ({"asset": "5"}, "subscribed"),
+                         ({"class_key": "news"}, "unsubscribed")]:  # fmt: skip
+        await prefer(inbox, state=state, **about)
+    await prefer(inbox, channel="push", class_key="tips", state="subscribed")
+    for _ in range(2):
+        page = await inbox.client.ask("POST", path(inbox), **END_ALL)
+        assert (page.status, heading(page), buttons(page)) == (200, NOTHING, ["again_all"])
+        assert "You get no more messages by email from" in page.body.decode()
+        assert await kept(inbox) == [
+            ("ada", "email", "", "", "unsubscribed"), ("ada", "email", "news", "", "unsubscribed"),
+            ("ada", "push", "tips", "", "subscribed"),
+        ]  # fmt: skip
+    for other in (path(inbox, "tips"), path(inbox, asset="5")):
+        assert heading(await inbox.client.ask("GET", other)) == NOTHING
+        assert heading(await inbox.client.ask("POST", other, **ONE_CLICK)) == NOTHING
+
+
+async def test_who_ended_everything_gets_it_again_but_what_was_ended_by_itself(inbox: Inbox) -> None:
+    ended = await inbox.client.ask("POST", path(inbox, "news"), **ONE_CLICK)
+    assert buttons(ended) == ["again", "end_all"]
+    await inbox.client.ask("POST", path(inbox), **END_ALL)
+    page = await inbox.client.ask("POST", path(inbox), **AGAIN_ALL)
+    assert heading(page) == "Unsubscribe?"
+    assert await kept(inbox) == [("ada", "email", "news", "", "unsubscribed")]
+    assert heading(await inbox.client.ask("GET", path(inbox, "news"))) == "You are unsubscribed"
+
+
+async def test_one_thing_subscribed_to_again_comes_while_the_rest_stays_ended(inbox: Inbox) -> None:
+    await inbox.client.ask("POST", path(inbox), **END_ALL)
+    page = await inbox.client.ask("POST", path(inbox, "tips"), **AGAIN)
+    assert (heading(page), buttons(page)) == ("Unsubscribe?", ["end", "end_all"])
+    assert heading(await inbox.client.ask("GET", path(inbox))) == "You are unsubscribed"
+    assert await kept(inbox) == [("ada", "email", "", "", "unsubscribed"), ("ada", "email", "tips", "", "subscribed")]
+
+
+@pytest.mark.parametrize("language", ["de", "en", "es", "fr"])
+async def test_the_end_of_everything_is_said_in_every_language(inbox: Inbox, language: str) -> None:
+    await inbox.owner.execute("UPDATE users SET locale = $2 WHERE tenant = $1", inbox.tenant, language)
+    said = words.in_language(language)
+    by = said.text("channel", "email")
+    offered = await inbox.client.ask("GET", path(inbox))
+    assert html.escape(said.text("subscription", "end_all", channel=by)) in offered.body.decode()
+    page = await inbox.client.ask("POST", path(inbox), **END_ALL)
+    assert heading(page) == html.escape(said.text("subscription", "nothing_heading"))
+    assert html.escape(said.text("subscription", "again_all", channel=by)) in page.body.decode()
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_link_that_is_none_of_ours_or_whose_recipient_is_gone_is_a_page_with_404(
     inbox: Inbox, method: str
@@ -131,8 +197,8 @@ async def test_a_link_that_is_none_of_ours_or_whose_recipient_is_gone_is_a_page_
 
 async def test_the_page_is_not_kept_framed_or_scripted_and_styles_itself_only(inbox: Inbox) -> None:
     page = await inbox.client.ask("GET", path(inbox))
-    html = page.body.decode()
-    style = html.split("<style>")[1].split("</style>")[0]
+    source = page.body.decode()
+    style = source.split("<style>")[1].split("</style>")[0]
     allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = page.headers["content-security-policy"].split("; ")
     assert policy[:2] == ["default-src 'none'", f"style-src 'sha256-{allowed}'"]
@@ -140,6 +206,6 @@ async def test_the_page_is_not_kept_framed_or_scripted_and_styles_itself_only(in
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-content-type-options"] == "nosniff"
-    assert "<script" not in html
-    assert "http" not in html
-    assert 'name="viewport" content="width=device-width' in html
+    assert "<script" not in source
+    assert "http" not in source
+    assert 'name="viewport" content="width=device-width' in source
