@@ -111,12 +111,14 @@ class Console(PersonCalls, PreferenceCalls, MailCalls):
         """What became of a notification, for each recipient and channel, and why; or for one recipient."""
         query = {"recipient": recipient} if recipient else {}
         found = answers.Trace.model_validate(await self._get(f"/v1/traces/{notification_id}", query))
-        deliveries = list(found.deliveries)
+        deliveries, timeline = list(found.deliveries), list(found.timeline)
         while found.next is not None:
             page = await self._get(f"/v1/traces/{notification_id}", {**query, "cursor": found.next})
             found = answers.Trace.model_validate(page)
             deliveries += found.deliveries
-        return found.model_copy(update={"deliveries": tuple(deliveries)})
+            timeline += found.timeline
+        timeline.sort(key=lambda moment: moment.at)
+        return found.model_copy(update={"deliveries": tuple(deliveries), "timeline": tuple(timeline)})
 
     def dead_letters(self, reason: str | None = None) -> AsyncIterator[answers.DeadLetter]:
         """Every dead letter, or those of one reason."""

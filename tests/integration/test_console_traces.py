@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.console.routes import traces
 from tests.support import rows
 from tests.support.consoles import Console
 
@@ -45,6 +46,36 @@ async def test_a_trace_shows_each_delivery_with_its_attempts(console: Console) -
         ("retry", "timeout", 0.5),
         ("delivered", None, 0.5),
     ]
+
+
+async def test_a_timeline_tells_of_the_notification_once_and_of_the_recipients_of_each_page(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "MAX_RECIPIENTS", 1)
+    made = await rows.notification(console.owner, tenant=console.tenant)
+    for recipient in ("ada", "grace"):
+        await rows.item(console.owner, made, recipient=recipient)
+        await happened(console, made, "script_done", recipient=recipient)
+    await happened(console, made, "completed", recipient="grace")
+    first = await trace(console, made["id"])
+    second = await trace(console, made["id"], f"?cursor={first['next']}")
+    assert (events(first), events(second)) == (
+        ["accepted", "script_done ada", "completed grace"],
+        ["script_done grace"],
+    )
+    assert events(await trace(console, made["id"], "?recipient=grace")) == [
+        "accepted", "script_done grace", "completed grace",
+    ]  # fmt: skip
+
+
+async def happened(console: Console, made: dict[str, Any], event: str, **detail: str) -> None:
+    story = {"tenant": console.tenant, "notification_id": made["id"], "expires_on": made["expires_on"],
+             "at": made["accepted_at"] + timedelta(seconds=1), "event": event, "detail": detail}  # fmt: skip
+    await rows.insert(console.owner, "timeline", story)
+
+
+def events(found: Any) -> list[str]:
+    return [f"{one['event']} {one['detail'].get('recipient', '')}".strip() for one in found["timeline"]]
 
 
 async def test_a_trace_shows_what_was_skipped_and_what_is_still_to_come(console: Console) -> None:

@@ -67,8 +67,7 @@ async def _trace(connection: Connection, tenant: str, story: Story, part: Part) 
     digests = await store.deliveries(connection, tenant, digest_ids, recipients)
     attempts = await store.attempts(connection, tenant, [delivery.id for delivery in (*own, *digests)])
     deliveries = tracing.deliveries_of(Known(page.items, own, digests, attempts))
-    moments = await store.timeline(connection, tenant, part.notification, part.expires_on)
-    return Trace(
-        part.notification, tracing.state_of(story, deliveries), tracing.timeline_of(story, moments), deliveries,
-        page.next,
-    )  # fmt: skip
+    about = recipients if part.recipient is None else [part.recipient]
+    moments = await store.timeline(connection, tenant, part, about)
+    told = tracing.timeline_of(story, moments) if part.after is None else moments
+    return Trace(part.notification, tracing.state_of(story, deliveries), told, deliveries, page.next)

@@ -61,17 +61,6 @@ class Moment:
     detail: dict[str, Any]
 
 
-_TIMELINE = """
-SELECT at, event, detail FROM timeline WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3 ORDER BY at
-"""
-
-
-async def timeline(connection: Connection, tenant: str, notification: UUID, expires_on: date) -> list[Moment]:
-    """What happened to a notification, in the order of time."""
-    rows = await connection.fetch(_TIMELINE, tenant, notification, expires_on)
-    return [Moment(row["at"], row["event"], row["detail"]) for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """What intake chose for a recipient; `window_due_at` is when the open digest window ends."""
@@ -111,6 +100,24 @@ async def items(connection: Connection, tenant: str, part: Part) -> list[Item]:
         _ITEMS, tenant, part.notification, part.expires_on, part.recipient, part.after, part.most
     )
     return [Item(*row.values()) for row in rows]
+
+
+# Whoever completed it did so for everybody.
+_TIMELINE = """
+SELECT at, event, detail FROM timeline
+WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3
+  AND CASE WHEN detail ->> 'recipient' IS NULL OR event = 'completed' THEN $5::boolean
+        ELSE detail ->> 'recipient' = ANY ($4) END
+ORDER BY at
+"""
+
+
+async def timeline(connection: Connection, tenant: str, part: Part, recipients: Sequence[str]) -> list[Moment]:
+    """What happened to these recipients, and with the first part what happened to the notification, by time."""
+    rows = await connection.fetch(
+        _TIMELINE, tenant, part.notification, part.expires_on, list(recipients), part.after is None
+    )
+    return [Moment(row["at"], row["event"], row["detail"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
