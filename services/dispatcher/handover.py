@@ -1,14 +1,14 @@
 """What is produced once rows are committed: deliveries, windows, hints and events, as plain records."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from services.dispatcher.policy import Plan, Subject
 from services.dispatcher.routing import Route, Routed, Skip
 from shared.contract import ids, messages, records, topics
-from shared.contract.outcomes import Channel, EmailPlan
+from shared.contract.outcomes import Channel, EmailPlan, Reason
 from shared.contract.records import Record
 
 
@@ -63,6 +63,13 @@ def _delivery(subject: Subject, recipient: str, endpoint: tuple[Channel, str], n
 def _skipped(subject: Subject, recipient: str, skip: Skip, now: datetime) -> Record:
     detail = {"recipient": recipient, "channel": skip.channel, "reason": skip.reason}
     return records.event("skipped", subject.tenant, subject.id, now, detail, recipient, skip.channel)
+
+
+def unreached(key: tuple[str, UUID, date], recipient: str, reason: Reason, now: datetime) -> Record:
+    """The event that a notification (tenant, id, expires_on) went no further before this recipient's turn came."""
+    tenant, notification, _ = key
+    detail = {"recipient": recipient, "reason": reason}
+    return records.event("skipped", tenant, notification, now, detail, recipient)
 
 
 def window_record(window: Window, now: datetime) -> Record:

@@ -14,7 +14,8 @@ DROP_ORDER = ("notifications", "digests", "inbox_items", "deliveries", "attempts
 so these go first, and nobody finds a subject whose deliveries have no partition any more."""
 
 FANOUT_KEPT = timedelta(days=1)
-"""How long a fan-out that has ended stays; nothing reads it but a person who asks what happened."""
+"""How long a fan-out that has ended stays: nothing reads it but a person who asks what happened. One that has not is
+given as long after its day, to tell whom it did not reach."""
 
 WINDOW_KEPT = timedelta(days=8)
 """How late a window may be: its items are gone by then, and so is the window."""
@@ -30,13 +31,15 @@ class Cutoffs:
     now: datetime
     today: date
     fanouts_before: datetime
+    fanout_days_before: date
     windows_before: datetime
     runs_before: datetime
 
 
 def cutoffs(now: datetime) -> Cutoffs:
     """What is old at a moment (aware)."""
-    return Cutoffs(now, now.astimezone(UTC).date(), now - FANOUT_KEPT, now - WINDOW_KEPT, now - RUN_KEPT)
+    today = now.astimezone(UTC).date()
+    return Cutoffs(now, today, now - FANOUT_KEPT, today - FANOUT_KEPT, now - WINDOW_KEPT, now - RUN_KEPT)
 
 
 def days_needed(today: date, days_ahead: int) -> list[date]:

@@ -31,7 +31,8 @@ DELETE FROM dead_letters WHERE expires_on = 'infinity' AND delivery_id IN (
     "DELETE FROM deliveries WHERE expires_on = 'infinity' AND subject_id = ANY ($1::uuid[])",
     "DELETE FROM timeline WHERE expires_on = 'infinity' AND notification_id = ANY ($1::uuid[])",
     "DELETE FROM inbox_items WHERE expires_on = 'infinity' AND notification_id = ANY ($1::uuid[])",
-    "DELETE FROM fanouts WHERE notification_id = ANY ($1::uuid[])",
+    # One that has not ended still tells whom it did not reach, and is swept then.
+    "DELETE FROM fanouts WHERE notification_id = ANY ($1::uuid[]) AND ended_at IS NOT NULL",
     "DELETE FROM notifications WHERE expires_on = 'infinity' AND id = ANY ($1::uuid[])",
 )
 

@@ -66,7 +66,7 @@ class Sweeps:
 def _statement(swept: Swept, old: Cutoffs) -> tuple[str, tuple[Any, ...]]:
     match swept:
         case Swept.FANOUTS:
-            return _FANOUTS, (old.fanouts_before, old.today)
+            return _FANOUTS, (old.fanouts_before, old.fanout_days_before)
         case Swept.WINDOWS:
             return _WINDOWS, (old.windows_before,)
         case Swept.IDENTITIES:

@@ -67,11 +67,7 @@ class Sweep:
         _log.info("partitions_made", partitions=made, days_ahead=days_ahead)
 
     async def _end_days(self, now: datetime, stop: asyncio.Event) -> None:
-        """Fan-outs first: nobody must write another recipient of a day that is going."""
-        days = await self.store.expired_days()
-        if days:
-            await self._sweep(Swept.FANOUTS, now, stop)
-        for day in days:
+        for day in await self.store.expired_days():
             if not stop.is_set():
                 await self._end_day(day, now, stop)
 

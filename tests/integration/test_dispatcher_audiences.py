@@ -130,6 +130,28 @@ async def test_a_killed_walk_is_resumed_and_not_begun_again(bench: intake.Bench,
     assert await recipients(bench) == sorted(users)
 
 
+@pytest.mark.parametrize("change", ["cancelled_at = now()", "expires_at = now()"], ids=["cancelled", "expired"])
+async def test_members_that_a_walk_no_longer_reaches_are_told_so_and_nobody_else_is(
+    bench: intake.Bench, change: str
+) -> None:
+    users = await intake.users(bench.database, 1_600)
+    await teams(bench, {"a": users[:1_200], "b": users[900:]})
+    await bench.take_in(to_teams(listed=("u0", "u1")))
+    async with spreading(bench) as worker:
+        assert await worker.turn()
+        assert await worker.turn()
+    reached = set(await recipients(bench))
+    await bench.rows(f"UPDATE notifications SET {change}")  # noqa: S608 - one of two constants
+    await spread_all(bench)
+    events = [event["data"] for event in await bench.written(topics.EVENTS) if "skipped" in event["type"]]
+    assert {(event["recipient"], event["reason"]) for event in events} == {
+        (user, "cancelled" if "cancelled" in change else "expired") for user in set(users) - reached
+    }
+    assert set(await recipients(bench)) == reached
+    assert await told(bench, "fan_out_ended") == [{"written": 500, "recipients": 500}]
+    assert await bench.rows("SELECT recipient_count FROM notifications") == [(500,)]
+
+
 @pytest.mark.parametrize("members", [3, 1_200], ids=["small", "large"])
 async def test_a_replay_resolves_nothing_again(bench: intake.Bench, members: int) -> None:
     users = await intake.users(bench.database, members + 1)
@@ -175,15 +197,3 @@ async def test_an_audience_is_the_tenants_own(bench: intake.Bench) -> None:
     await teams(bench, {"23": ["u1"]}, tenant="globex")
     await bench.take_in(to_teams("23"), to_teams("23", tenant="globex"))
     assert set(await bench.rows("SELECT tenant, recipient FROM inbox_items")) == {("acme", "u0"), ("globex", "u1")}
-
-
-async def test_a_cancelled_walk_ends_where_it_is(bench: intake.Bench) -> None:
-    await teams(bench, {"23": await intake.users(bench.database, 1_200)})
-    await bench.take_in(to_teams("23"))
-    async with spreading(bench) as worker:
-        assert await worker.turn()
-        await bench.rows("UPDATE notifications SET cancelled_at = now()")
-        assert await worker.turn()
-        assert not await worker.turn()
-    assert len(await recipients(bench)) == 500
-    assert await bench.rows("SELECT recipient_count FROM notifications") == [(500,)]

@@ -131,16 +131,66 @@ async def test_fan_out_holds_back_while_the_sinks_have_enough_before_them(bench:
 
 
 @pytest.mark.parametrize("change", ["cancelled_at = now()", "expires_at = now()"], ids=["cancelled", "expired"])
-async def test_a_blast_that_is_cancelled_or_expires_ends_where_it_is(bench: intake.Bench, change: str) -> None:
-    await bench.take_in(accepted(*await intake.users(bench.database, 1_001)))
+async def test_a_blast_that_is_cancelled_or_expires_reaches_nobody_more_and_tells_each_of_them(
+    bench: intake.Bench, change: str
+) -> None:
+    """It ended where it was, and of those behind nobody heard anything."""
+    recipients = await intake.users(bench.database, 1_101)
+    await bench.take_in(accepted(*recipients))
     async with spreading(bench) as worker:
         assert await worker.turn()
         await bench.rows(f"UPDATE notifications SET {change}")  # noqa: S608 - one of two constants
-        assert await worker.turn()
-        assert not await worker.turn()
-    assert await progress(bench) == [(500, 500)]
+        await until_ended(worker, bench)
+    assert await unreached(bench) == dict.fromkeys(
+        recipients[500:], change.partition("_")[0].replace("expires", "expired")
+    )
+    assert await pushed(bench) == Counter(recipients[:500])
+    assert await bench.rows("SELECT count(*) FROM inbox_items") == [(500,)]
     told = await bench.rows("SELECT detail FROM timeline WHERE event = 'fan_out_ended'")
-    assert [json.loads(detail) for (detail,) in told] == [{"written": 500, "recipients": 1_001}]
+    assert [json.loads(detail) for (detail,) in told] == [{"written": 500, "recipients": 1_101}]
+
+
+async def unreached(bench: intake.Bench) -> dict[str, str]:
+    """Whom a notification went no further to, and why, as others are told; each under an id of its own."""
+    events = [event for event in await bench.written(topics.EVENTS) if "skipped" in event["type"]]
+    reasons = {event["data"]["recipient"]: event["data"]["reason"] for event in events}
+    assert len(reasons) == len({event["id"] for event in events})
+    return reasons
+
+
+@pytest.mark.parametrize("step", ["after_commit", "after_produce"])
+async def test_killed_while_it_tells_whom_it_does_not_reach_it_goes_on_and_leaves_nobody_out(
+    bench: intake.Bench, step: str
+) -> None:
+    recipients = await intake.users(bench.database, 2_200)
+    await bench.take_in(accepted(*recipients))
+    async with spreading(bench, "other") as worker:
+        await worker.turn()
+    await roles.killed(bench, "fanout", "dispatcher.fanout.after_commit")
+    await bench.rows("UPDATE notifications SET expires_at = now()")
+    await bench.rows("UPDATE fanouts SET lease_until = now()")
+    async with spreading(bench, "other") as worker:
+        assert await worker.turn(), "what was written and not handed over is retention's to tell"
+        assert await worker.turn()
+    await roles.killed(bench, "fanout", f"dispatcher.fanout.{step}")
+    async with roles.running(bench, "fanout"):
+        await waiting.until(lambda: bench.rows("SELECT 1 FROM fanouts WHERE ended_at IS NOT NULL"), 60, "the end")
+    assert await unreached(bench) == dict.fromkeys(recipients[1_000:], "expired")
+
+
+async def test_a_blast_whose_day_is_over_is_told_although_its_tenant_is_paused_and_its_record_gone(
+    bench: intake.Bench,
+) -> None:
+    recipients = await intake.users(bench.database, 1_101)
+    await bench.take_in(accepted(*recipients))
+    async with spreading(bench) as worker:
+        assert await worker.turn()
+        await bench.rows("UPDATE tenants SET state = 'paused'")
+        assert not await worker.turn()
+        for table in ("notifications", "inbox_items", "timeline"):
+            await bench.rows(f"DELETE FROM {table}")  # noqa: S608 - names from here
+        await until_ended(worker, bench)
+    assert await unreached(bench) == dict.fromkeys(recipients[500:], "expired")
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(bench: intake.Bench) -> None:

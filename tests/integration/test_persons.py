@@ -35,7 +35,7 @@ KEPT_ROWS = {
     "schedules": "id tenant notification_id due_at local timezone job state released_until notification remove_after "
     "owner",
     "fanouts": "notification_id tenant lane expires_on recipients cursor handed_over expected lease_owner lease_until "
-    "created_at turned_at ended_at audience audience_open group_after member_after resolved",
+    "created_at turned_at ended_at audience audience_open group_after member_after resolved written",
     "follow_ups": "id tenant kind notification_id expires_on at recipient_after run turned_at",
     "suppressions": "tenant hash address reason detail delivery_id at",
     "identities": "id tenant payload_hash accepted_at taken_in_at expires_on schedule_id",

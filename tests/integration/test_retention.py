@@ -236,7 +236,7 @@ INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expe
     db_now() - make_interval(days => age) FROM generate_series(0, 3) AS age;
 INSERT INTO fanouts (notification_id, tenant, lane, expires_on, recipients, expected, created_at, turned_at)
   SELECT gen_random_uuid(), 'acme', 'bulk', day, '{}', 0, db_now(), db_now()
-  FROM unnest(ARRAY['infinity', current_date, current_date - 1]::date[]) AS day;
+  FROM unnest(ARRAY['infinity', current_date, current_date - 1, current_date - 2]::date[]) AS day;
 INSERT INTO windows (tenant, recipient, class_key, id, opened_at, due_at)
   SELECT 'acme', age::text, 'c', gen_random_uuid(), db_now(), db_now() - make_interval(days => age)
   FROM generate_series(6, 11) AS age;
@@ -257,7 +257,7 @@ async def test_rows_without_a_day_are_swept_when_they_are_old(owner: Pool, setti
                 table: await owner.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - names from here
                 for table in ("bodies", "fanouts", "windows", "schedules")
             }
-            return counts == {"bodies": 1, "fanouts": 3, "windows": 2, "schedules": 2}
+            return counts == {"bodies": 1, "fanouts": 4, "windows": 2, "schedules": 2}
 
         await waiting.until(swept, WITHIN_SECONDS, "old rows to be swept")
     assert [row["id"] for row in await owner.fetch("SELECT id FROM schedules ORDER BY id")] == [1, 5]

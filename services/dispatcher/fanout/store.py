@@ -2,24 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from services.dispatcher.fanout.stretches import Fanout, Stretch, Walk
-from services.dispatcher.policy import Subject
 from shared.contract.importance import Lane
 from shared.contract.messages import Audience
+from shared.contract.outcomes import Reason
 from shared.postgres.audiences import Step
 from shared.postgres.pool import Connection
+
+Key = tuple[str, UUID, date]
+"""A notification: tenant, id, expires_on."""
 
 ANY_OPEN = "SELECT EXISTS (SELECT FROM fanouts WHERE lane = $1 AND ended_at IS NULL)"
 
 # The turn goes round by tenant, oldest turn first (those of ended fan-outs count), and within a tenant in order of
-# creation. Paused tenants wait. What this owner holds already it left unfinished: it goes on with it at once,
-# also after a restart under the same name.
+# creation. Paused tenants wait, but not to say that a notification goes no further. What this owner holds already it
+# left unfinished: it goes on with it at once, also after a restart under the same name.
 _LEASE = """
 WITH turn AS (
   SELECT fanouts.notification_id
-  FROM fanouts JOIN tenants ON tenants.id = fanouts.tenant AND tenants.state = 'active'
+  FROM fanouts JOIN tenants ON tenants.id = fanouts.tenant
+    AND (tenants.state = 'active' OR NOT EXISTS (
+      SELECT FROM notifications n WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on
+        AND n.cancelled_at IS NULL AND (n.expires_at IS NULL OR n.expires_at > db_now())))
   WHERE fanouts.lane = $1 AND fanouts.ended_at IS NULL
     AND (fanouts.lease_until IS NULL OR fanouts.lease_until <= db_now() OR fanouts.lease_owner = $2)
   ORDER BY (SELECT max(own.turned_at) FROM fanouts own WHERE own.tenant = fanouts.tenant AND own.lane = $1),
@@ -67,10 +74,9 @@ WHERE tenant = $1 AND notification_id = $2 AND expires_on = $3 AND recipient = A
 """
 
 
-async def without_rows(connection: Connection, subject: Subject, members: Sequence[str]) -> list[str]:
+async def without_rows(connection: Connection, key: Key, members: Sequence[str]) -> list[str]:
     """Those of the members of an audience who have no row of this notification yet."""
-    asked = (subject.tenant, subject.id, subject.lifetime.expires_on, members)
-    have = {row["recipient"] for row in await connection.fetch(_HAVE_ROWS, *asked)} if members else set()
+    have = {row["recipient"] for row in await connection.fetch(_HAVE_ROWS, *key, members)} if members else set()
     return [member for member in members if member not in have]
 
 
@@ -133,13 +139,13 @@ async def hand_over(connection: Connection, notification: UUID, owner: str, coun
     return ended
 
 
-_END = "UPDATE fanouts SET ended_at = db_now(), lease_until = NULL WHERE notification_id = $1 AND lease_owner = $2"
-
-# What has expired may have lost its partition already: then there is no trace left to tell anything to.
+# What has expired may have lost its partition already: then there is no trace left to tell anything to. Of an audience
+# that was not walked to its end, nobody can say how many it would have reached: who is in two groups was told twice.
 _TELL_END = """
 INSERT INTO timeline (tenant, notification_id, expires_on, at, event, detail)
 SELECT tenant, notification_id, expires_on, db_now(), 'fan_out_ended',
-  jsonb_build_object('written', cursor, 'recipients', expected)
+  jsonb_build_object('written', coalesce(written, cursor),
+    'recipients', CASE WHEN audience IS NULL THEN expected ELSE coalesce(written, expected) END)
 FROM fanouts
 WHERE notification_id = $1 AND ended_at = db_now() AND expires_on >= (db_now() AT TIME ZONE 'UTC')::date
 """
@@ -147,14 +153,35 @@ WHERE notification_id = $1 AND ended_at = db_now() AND expires_on >= (db_now() A
 
 # How many an audience reaches is known when it was walked.
 _COUNT = """
-UPDATE notifications SET recipient_count = expected
+UPDATE notifications SET recipient_count = coalesce(written, expected)
 FROM fanouts WHERE fanouts.notification_id = $1 AND audience IS NOT NULL
   AND notifications.id = $1 AND notifications.expires_on = fanouts.expires_on
 """
 
 
-async def end(connection: Connection, notification: UUID, owner: str) -> None:
-    """End a fan-out before its last recipient: its notification is cancelled, expired or gone."""
-    await connection.execute(_END, notification, owner)
-    await connection.execute(_TELL_END, notification)
-    await connection.execute(_COUNT, notification)
+_OVER = """
+UPDATE fanouts SET written = coalesce(written, cursor)
+WHERE notification_id = $1 AND lease_owner = $2 AND ended_at IS NULL
+RETURNING tenant, notification_id, expires_on, written, EXISTS (
+  SELECT FROM notifications n
+  WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on AND n.cancelled_at IS NOT NULL
+) AS is_cancelled
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A fan-out whose notification goes no further, why, and how many recipients had their rows when that was seen."""
+
+    key: Key
+    reason: Reason
+    written: int
+
+
+async def over(connection: Connection, fanout: Fanout, owner: str) -> Over | None:
+    """Note that a notification is withdrawn, expired or gone; None for a lost lease."""
+    row = await connection.fetchrow(_OVER, fanout.notification_id, owner)
+    if row is None:
+        return None
+    reason = Reason.CANCELLED if row["is_cancelled"] else Reason.EXPIRED
+    return Over((row["tenant"], row["notification_id"], row["expires_on"]), reason, row["written"])
