@@ -177,6 +177,20 @@ async def test_a_touched_asset_is_told_on_its_topic(caller: Caller) -> None:
     assert (told["table"], told["entity"], told["notification_id"]) == ("brochure", "4", sent)
 
 
+async def test_who_unsubscribed_from_an_assets_push_gets_none_by_its_brochure_id(caller: Caller) -> None:
+    system = caller.system
+    unwanted = {"recipient": "user-1", "channel": "push", "asset": "44", "state": "unsubscribed"}
+    await system.console("PUT", "/v1/preferences", unwanted)
+    body = {"version": 3, "type": "GT", "key": "3", "values": ["23"], "message": "About a leaflet"}
+    for brochure, pushed in ((44, ("skipped", "unsubscribed")), (45, ("sent", None))):
+        sent = await caller.notification_of(await caller.send({**body, "brochureId": brochure}))
+        states = {
+            one["recipient"]: (one["state"], one["reason"])
+            for one in await outside.ended(system, sent, 2) if one["channel"] == "push"
+        }  # fmt: skip
+        assert states == {"user-0": ("sent", None), "user-1": pushed}
+
+
 TEMPLATE = (
     '<p>Dear {{ userFirstName }} {{ userLastName }}</p>{{ emailBody|html }}<a href="{{ desktopURL }}">desk</a>'
     '<a href="{{ interactURL }}">app</a><a href="{{ unsubcribeURL }}">leave</a>'
