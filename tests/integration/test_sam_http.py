@@ -58,9 +58,11 @@ AUDIENCES: dict[str, tuple[dict[str, Any], int]] = {
     "GT, a team named twice": (sent("GT", 2, values=["27", "27"]), 2),
     "SN, all entries": (sent("SN", 2), 2),
     "SN, one entry": (sent("SN", 2, values=["e2"]), 1),
-    "JN, all job groups": (sent("JN", 2), 1),
+    "JN, all job groups": (sent("JN", 2), 3),
     "JN, one job group": (sent("JN", 2, values=["j1"]), 1),
     "GA, those who have the asset": (sent("GA", 2), 2),
+    "GA, those who have another asset": (sent("GA", 2, brochureId=5), 3),
+    "GA, whatever its values": (sent("GA", 2, values=["5"]), 2),
 }
 
 
@@ -174,12 +176,36 @@ async def test_an_error_has_the_sources_name_and_names_the_field(
     assert answer.json["message"].startswith(f"{fault[2]}: " if fault[2] else "")
 
 
-async def test_an_error_leaves_nothing_behind(caller: Caller) -> None:
-    before = await caller.ingest.ends()
-    assert (await caller.send(sent("UN", values=["aaron", "nobody"]))).status == 400
-    assert (await caller.send(sent(version=2, values=["23", "99"]))).status == 400
-    assert await caller.ingest.ends() == before
-    assert await caller.ingest.owner.fetchval("SELECT count(*) FROM identities WHERE schedule_id IS NULL") == 0
+UNKNOWN = {"values": ["aaron", "nobody"]}
+WITH_BODY = {"emailTemplate": "none.html", "emailSubject": "S", "emailBody": "left behind",
+             "emailParams": [{"key": "emailBody", "value": ""}]}  # fmt: skip
+NOTHING_DONE = {
+    "users, version 4": sent("UN", 4, **UNKNOWN),
+    "users, to be scheduled": sent("UN", 4, **UNKNOWN, **SCHEDULE),
+    "teams, version 2": sent(version=2, values=["23", "99"]),
+    "a mail with its body, version 3": sent(version=3, **WITH_BODY),
+}
+
+
+async def left(caller: Caller) -> tuple[int, int, int]:
+    """How many records, identities and bodies there are."""
+    query = "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM bodies)"
+    [(identities, bodies)] = await caller.ingest.owner.fetch(query)
+    return await caller.ingest.ends(), identities, bodies
+
+
+@pytest.mark.parametrize("body", NOTHING_DONE.values(), ids=NOTHING_DONE)
+async def test_an_error_leaves_nothing_behind(caller: Caller, body: dict[str, Any]) -> None:
+    before = await left(caller)
+    assert (await caller.send(body)).status == 400
+    assert await left(caller) == before
+
+
+async def test_what_is_valid_leaves_a_record_and_from_version_3_on_an_identity(caller: Caller) -> None:
+    for version in (2, 3, 4):
+        records, identities, bodies = await left(caller)
+        assert (await caller.send(sent(version=version))).status == 200
+        assert await left(caller) == (records + 1, identities + (version > 2), bodies)
 
 
 @pytest.mark.parametrize("header", ["x-nextinteract-authtoken", "x-nextinteract-company-api-key"])
@@ -216,6 +242,8 @@ async def test_who_is_of_a_company_sends_to_that_company_only(caller: Caller, ro
     refused = (403, "WSInsufficientPermissionsException", "key")
     assert (await own.send(sent(key="9"))).fault == refused
     assert (await own.send(sent("GE", key="foreign"))).fault == refused
+    assert (await own.send(sent("SN", version=2))).status == 200
+    assert (await own.send(sent("SN", key="foreign"))).fault == refused
     assert (await caller.send(sent(key="9"))).status == 200, "a super user may"
 
 

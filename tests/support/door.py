@@ -110,11 +110,11 @@ class Ingest:
         return await self.written(ACCEPTED, lambda found: found["notification_id"] in wanted, len(wanted))
 
     async def ends(self) -> int:
-        """How many records this ingest's accepted topics have taken in all."""
+        """How many records the topics behind this ingest's doors have taken in all."""
         client = AIOKafkaConsumer(bootstrap_servers=self.kafka.kafka_bootstrap)
         await client.start()
         try:
-            names = [self.kafka.topic(name) for name in ACCEPTED]
+            names = [self.kafka.topic(name) for name in (*ACCEPTED, topics.SCHEDULED)]
             partitions = [TopicPartition(name, number) for name in names for number in range(topics_support.PARTITIONS)]
             client.assign(partitions)
             return sum((await client.end_offsets(partitions)).values())

@@ -83,9 +83,12 @@ async def seed(owner: asyncpg.Connection) -> None:
     await group("smart_library_entry/e1", "ada", parent="lib-1")
     await group("smart_library_entry/e2", "ken", parent="lib-1")
     await group("job_group/j1", "tim")
+    await group("job_group/j2", "tim", "ada", "ken")
     await group("asset/4", "ada", "ken")
+    await group("asset/5", "ada", "grace", "tim")
     await directory.group(owner, "team/90", ["ada"], company="9", tenant=door.TENANT)
     await directory.group(owner, "event/foreign", company="9", tenant=door.TENANT)
+    await directory.group(owner, "smart_library/foreign", company="9", tenant=door.TENANT)
     await owner.execute(_USER, door.TENANT, "aaron", "aaron", "aaron.mcmullen@hypermedia.com.au", [])
     await owner.execute("INSERT INTO tags (tenant, id, name, campaign) VALUES ($1, 12, 'Spring', 'C 7')", door.TENANT)
 
