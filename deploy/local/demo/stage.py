@@ -4,7 +4,8 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import aiohttp
@@ -13,10 +14,17 @@ import aiokafka
 from deploy.local.demo import reckoning, workload
 from deploy.local.demo.workload import Door, Kind, Request
 from shared.client import Console
+from shared.client.answers import Endpoint
 from shared.contract import ids, topics
 
 AT_ONCE = 8  # requests under way at the HTTP door
 ANSWER_SECONDS = 30.0
+
+
+def is_of_demo(endpoint: Endpoint, users: Collection[str]) -> bool:
+    """Whether an endpoint is one that an earlier demo made; whoever tries Tocsin keeps theirs."""
+    of_catcher = rf"http://127\.0\.0\.1:\d+/hooks/{re.escape(endpoint.recipient)}"
+    return endpoint.recipient in users and re.fullmatch(of_catcher, endpoint.address) is not None
 
 
 class Stage:
@@ -38,7 +46,7 @@ class Stage:
         async with Console(self._document["console"], self._demo["admin_key"]) as console:
             for key, options in workload.CLASSES.items():
                 await console.put_class(key, options)
-            for endpoint in [endpoint async for endpoint in console.endpoints()]:
+            for endpoint in [endpoint async for endpoint in console.endpoints() if is_of_demo(endpoint, self.users)]:
                 await console.delete_endpoint(endpoint.id)
             for user in self.users:
                 await console.create_endpoint(user, f"{self._document['mailbox']}/hooks/{user}")
