@@ -33,7 +33,7 @@ def told(error: Exception) -> CommandError:
         return CommandError(str(error), _next_step(error), ExitCode.MISSING if error.is_missing else ExitCode.REFUSED)
     if isinstance(error, UnavailableError):
         return CommandError(
-            str(error), "Is Tocsin running? `tocsin up` starts it; the same command is safe to repeat.",
+            str(error), "Is Tocsin running? `tocsin up` starts it. Then try again; whether it was done is not known.",
             ExitCode.UNAVAILABLE,
         )  # fmt: skip
     if isinstance(error, TransientError):

@@ -24,7 +24,9 @@ KeyId = Annotated[str, typer.Argument(help="The id of the key, as `keys list` sh
 def create(
     *,
     name: Annotated[str, typer.Argument(help="Whom it is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help=f"What it may do; repeat it: {_SCOPES}.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"What it may do, publish unless said; repeat it: {_SCOPES}.")
+    ] = None,
     expires: Annotated[datetime | None, typer.Option(help="When it ends, UTC unless an offset is given.")] = None,
     target: Target,
     json: flags.Json = False,

@@ -23,7 +23,7 @@ def trace(
     *,
     notification_id: Annotated[UUID, typer.Argument(help="The id that `send` answered.")],
     recipient: Annotated[str | None, typer.Option(help="Only this recipient's deliveries.")] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait until all of it has ended.")] = 0.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all of it has ended.")] = 0.0,
     target: Target,
     json: flags.Json = False,
 ) -> None:

@@ -19,7 +19,7 @@ an option comes from the environment (`TOCSIN_INGEST_URL`, `TOCSIN_INBOX_URL`, `
 | 0 | done |
 | 1 | refused: something is wrong with what was asked; the message says what |
 | 2 | the command line itself is wrong |
-| 3 | Tocsin, Kafka or PostgreSQL does not answer; the same command may be repeated |
+| 3 | Tocsin, Kafka or PostgreSQL does not answer; the message says how to repeat it |
 | 4 | there is no such thing, or not for this key |
 
 This page is generated from the commands by `make generate`.

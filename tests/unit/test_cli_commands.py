@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from cli import dead_letters
+from cli import dead_letters, send
 from cli.app import build
 from cli.asking import Wanted
 from cli.errors import CommandError, ExitCode, told
@@ -72,6 +72,22 @@ def test_a_time_without_offset_is_utc() -> None:
 def test_a_schedule_without_zone_is_refused_before_anything_is_sent() -> None:
     ran = tocsin("send", "--to", "ada", "--name", "n", "--at", "2026-12-01T09:00")
     assert (ran.code, "time zone" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{"name": "n"}], "--idempotency-key k0,"),
+        ([{"name": "n", "idempotency_key": "k0"}], "same command"),
+        ([{"name": "n"}, {"name": "m", "idempotency_key": "k1"}], "Give each"),
+    ],
+    ids=["without", "with", "a file"],
+)
+def test_who_got_no_answer_is_told_how_to_repeat_it_without_a_second_notification(
+    given: list[dict[str, str]], said: str
+) -> None:
+    keyed = [{**body, "idempotency_key": f"k{number}"} for number, body in enumerate(given)]
+    assert said in send.how_to_repeat(given, keyed)
 
 
 def test_options_beside_a_file_are_refused_rather_than_ignored(tmp_path: Path) -> None:
