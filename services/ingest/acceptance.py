@@ -52,10 +52,11 @@ class Valid:
 
     Attributes:
         request: what was asked.
-        key: its idempotency key, with what it is unique within; None where none was given.
+        key: its idempotency key, behind the names of what it is unique within; None where none was given.
         payload_hash: SHA-256 of the canonical body; None where no key was given.
         due_at: when to release it (UTC), None for at once.
         late: errors that only time has made. A repeat of a request that was accepted in time is answered as then.
+        answered_count: the number its caller is answered with, where a dialect answers one.
         audience: whom it reaches beside the request's recipients, as a dialect says it.
         touches: what is touched by it.
         link_query: what every link of its mail has in its query.
@@ -63,10 +64,11 @@ class Valid:
     """
 
     request: NotificationRequest
-    key: tuple[str, str] | None
+    key: tuple[str, ...] | None
     payload_hash: bytes | None
     due_at: datetime | None
     late: tuple[FieldError, ...]
+    answered_count: int | None = None
     audience: Audience | None = None
     touches: tuple[RelatedItem, ...] = ()
     link_query: Mapping[str, str] = field(default_factory=dict)
@@ -84,11 +86,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an accepted request is known by, however often it is repeated."""
+    """What an accepted request is known by, however often it is repeated; `answered_count` as in Valid."""
 
     notification_id: UUID
     accepted_at: datetime
     schedule_id: int | None = None
+    answered_count: int | None = None
 
 
 def examine(asked: Asked, now: datetime) -> Valid | Refused:

@@ -148,13 +148,14 @@ class Admission:
 
     def _without_database(self, entrant: Entrant, now: datetime, away: TransientError | None) -> Verdict:
         valid = entrant.valid
-        if away is not None and (valid.due_at is not None or valid.late):
+        if away is not None and (valid.due_at is not None or valid.late or valid.answered_count is not None):
             return away
+        identity = Identity(entrant.id, now, answered_count=valid.answered_count)
         if valid.key is None:
-            return self._admitted(entrant, Identity(entrant.id, now), Deduplication.NONE)
+            return self._admitted(entrant, identity, Deduplication.NONE)
         if away is not None and entrant.caller.door is Door.HTTP:
             self._metrics.deferred.inc()
-        return self._admitted(entrant, Identity(entrant.id, now), Deduplication.DEFERRED)
+        return self._admitted(entrant, identity, Deduplication.DEFERRED)
 
     def _decided(self, entrant: Entrant, decision: Decided) -> Verdict:
         if decision.entry is None:
@@ -164,7 +165,7 @@ class Admission:
         if decision.standing is Standing.CONFLICT:
             return _conflict()
         entry = decision.entry
-        identity = Identity(entry.id, entry.accepted_at, entry.schedule_id)
+        identity = Identity(entry.id, entry.accepted_at, entry.schedule_id, entry.answered_count)
         said = Deduplication.NONE if entrant.valid.key is None else Deduplication.CHECKED
         if decision.standing is Standing.FIRST:
             return self._admitted(entrant, identity, said)
@@ -204,7 +205,10 @@ def _claim(entrant: Entrant) -> Claim | None:
     keyed_at_http = valid.key is not None and entrant.caller.door is Door.HTTP
     if not (keyed_at_http or valid.due_at is not None or valid.late):
         return None
-    return Claim(entrant.id, entrant.caller.tenant, valid.payload_hash, valid.due_at, only_known=bool(valid.late))
+    return Claim(
+        entrant.id, entrant.caller.tenant, valid.payload_hash, valid.due_at,
+        only_known=bool(valid.late), answered_count=valid.answered_count,
+    )  # fmt: skip
 
 
 def _mail_asked(entrant: Entrant) -> MailAsked | None:

@@ -52,6 +52,7 @@ def send() -> dict[str, Any]:
         "404": "There is no such event, smart library or entry.",
         "408": "The body was not there in time.",
         "413": "The body is larger than the longest emailBody and a mebibyte.",
+        "422": "The idempotency key was used for another body.",
         "500": "Something unforeseen.",
         "503": "The directory or Kafka is away, or too much is under way; see Retry-After.",
     }
@@ -61,12 +62,26 @@ def send() -> dict[str, Any]:
         "summary": "Send or schedule a notification to groups of users, or to users",
         "description": "Answered before anything is delivered. Fields of a later version in an earlier one are "
         "errors. Lengths are in characters.",
-        "parameters": [_header(TOKEN_HEADER, "A user's token."), _header(KEY_HEADER, "A company's key, a UUID.")],
+        "parameters": [
+            _header(TOKEN_HEADER, "A user's token."),
+            _header(KEY_HEADER, "A company's key, a UUID."),
+            _IDEMPOTENCY_KEY,
+        ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("SendNotification")}}},
         "responses": {"200": _content("It will be sent.", answers), **{
             status: _content(text, _ref("SamProblem")) for status, text in said.items()
         }},
     }  # fmt: skip
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Belongs to the user and the company's key. The same body again is answered as the first time, and "
+    "nothing is sent a second time; without it every request is a new one.",
+}
 
 
 def timezones() -> dict[str, Any]:

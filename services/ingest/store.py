@@ -19,7 +19,7 @@ class Claim:
     """A request that wants to be the one under its id.
 
     `payload_hash` is None for a request without key; `due_at` makes it a schedule's. With `only_known` it is looked
-    up, never entered.
+    up, never entered. `answered_count` is the number that its caller is answered with, if any.
     """
 
     id: UUID
@@ -27,6 +27,7 @@ class Claim:
     payload_hash: bytes | None
     due_at: datetime | None = None
     only_known: bool = False
+    answered_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Entry:
     accepted_at: datetime
     schedule_id: int | None
     taken_in: bool
+    answered_count: int | None = None
 
 
 class Store:
@@ -49,12 +51,13 @@ class Store:
     # Until intake has taken it in and knows its retention, an identity is remembered for the standard retention and
     # the 7 days every identity outlives its notification.
     _ENTER = """
-    INSERT INTO identities (id, tenant, payload_hash, accepted_at, expires_on, schedule_id)
+    INSERT INTO identities (id, tenant, payload_hash, accepted_at, expires_on, schedule_id, answered_count)
     SELECT id, tenant, payload_hash, db_now(), (greatest(db_now(), due_at) AT TIME ZONE 'UTC')::date + 14,
-           CASE WHEN due_at IS NOT NULL THEN nextval('schedule_ids') END
-    FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[]) AS claim (id, tenant, payload_hash, due_at)
+           CASE WHEN due_at IS NOT NULL THEN nextval('schedule_ids') END, answered_count
+    FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::timestamptz[], $5::integer[])
+      AS claim (id, tenant, payload_hash, due_at, answered_count)
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, payload_hash, accepted_at, schedule_id, taken_in_at IS NOT NULL AS taken_in
+    RETURNING id, payload_hash, accepted_at, schedule_id, taken_in_at IS NOT NULL AS taken_in, answered_count
     """
 
     async def enter(self, claims: Sequence[Claim]) -> list[Entry]:
@@ -69,11 +72,12 @@ class Store:
                 [claim.tenant for claim in claims],
                 [claim.payload_hash for claim in claims],
                 [claim.due_at for claim in claims],
+                [claim.answered_count for claim in claims],
             )
         return [Entry(**row) for row in rows]
 
     _KNOWN = """
-    SELECT known.id, known.payload_hash, accepted_at, schedule_id, taken_in_at IS NOT NULL AS taken_in
+    SELECT known.id, known.payload_hash, accepted_at, schedule_id, taken_in_at IS NOT NULL AS taken_in, answered_count
     FROM unnest($1::uuid[], $2::text[]) AS claim (id, tenant)
     JOIN identities known ON known.id = claim.id AND known.tenant = claim.tenant
     """

@@ -57,9 +57,12 @@ def fresh_text() -> str:
     return str(uuid_utils.uuid7())
 
 
-def keyed_notification(tenant: str, source: str, idempotency_key: str) -> NotificationId:
-    """The id of the one notification a tenant's source means by an idempotency key."""
-    return NotificationId(derived("notification", [tenant, source, idempotency_key]))
+def keyed_notification(tenant: str, source: str, *key: str) -> NotificationId:
+    """The id of the one notification a tenant's source means by an idempotency key.
+
+    `key` is that key, behind the names of whoever it belongs to where one source has several callers.
+    """
+    return NotificationId(derived("notification", [tenant, source, *key]))
 
 
 def positioned_notification(tenant: str, source_epoch: str, topic: str, partition: int, offset: int) -> NotificationId:

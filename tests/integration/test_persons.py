@@ -38,7 +38,7 @@ KEPT_ROWS = {
     "created_at turned_at ended_at audience audience_open group_after member_after resolved written",
     "follow_ups": "id tenant kind notification_id expires_on at recipient_after run turned_at",
     "suppressions": "tenant hash address reason detail delivery_id at",
-    "identities": "id tenant payload_hash accepted_at taken_in_at expires_on schedule_id",
+    "identities": "id tenant payload_hash accepted_at taken_in_at expires_on schedule_id answered_count",
     "timeline": "tenant notification_id expires_on at event detail",
     "erasures": "tenant subject begun_at names erased completed_at",
     "directory_versions": "tenant subject version changed_at",

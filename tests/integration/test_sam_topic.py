@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from shared.contract import topics
-from tests.support import door, sam
+from tests.support import door, sam, waiting
 from tests.support.sam import Caller
 from tests.unit.test_sam_body import EXAMPLES, sent
 
@@ -64,6 +65,27 @@ async def test_the_same_key_makes_one_notification_whatever_comes_after_it(calle
     )
     assert {record["notification"]["notification_id"] for record in once} == {conflict["notification_id"]}
     assert len({record["schedule_id"] for record in once}) == 1
+
+
+async def test_a_record_that_is_read_again_after_its_time_is_taken_as_then(caller: Caller) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1.5)
+    local = soon.replace(tzinfo=None).isoformat(timespec="microseconds")
+    body = sent(scheduleTimezoneId="UTC", scheduleLocalDateTime=local, message="Read again")
+    keyed = {**HEADERS, "idempotency-key": "in time"}
+
+    async def read(times: int) -> set[int]:
+        await caller.ingest.produce((body, keyed))
+        found = await caller.ingest.written(
+            [topics.SCHEDULED], lambda record: record["notification"]["description"] == "Read again", times
+        )
+        return {record["schedule_id"] for record in found}
+
+    async def too_late() -> bool:
+        return datetime.now(UTC) > soon
+
+    first = await read(1)
+    await waiting.until(too_late, 10, "its time")
+    assert await read(2) == first
 
 
 @pytest.mark.parametrize("key", ["", "two\nlines", "k" * 256], ids=["empty", "two lines", "256 characters"])

@@ -22,9 +22,11 @@ def test_the_same_parts_give_the_same_id() -> None:
         (("a", "b,c", "d"), ("a", "b", "c,d")),
         (('a"', "b", "c"), ("a", '"b', "c")),
         (("a", "b", ""), ("a", "", "b")),
+        (("a", "b", "c", "d"), ("a", "b", "c:d")),
+        (("a", "b", "c", "d"), ("a", "b:c", "d")),
     ],
 )
-def test_parts_that_join_alike_keep_their_own_ids(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+def test_parts_that_join_alike_keep_their_own_ids(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     assert ids.keyed_notification(*one) != ids.keyed_notification(*other)
 
 

@@ -28,10 +28,18 @@ def headers_of(request: Request) -> dict[str, str]:
     for name, value in request.headers.items():
         said = headers.setdefault(name, value)
         if said != value and (name == _KEY_HEADER or name.startswith(_ATTRIBUTE_PREFIX)):
-            raise unprocessable("duplicate_header", f"the header {name} stands twice with different values")
+            raise _twice(name)
     if headers.get("content-encoding", "identity") != "identity":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body without a content-encoding")
     return headers
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The key beside the body, None without; raises ProblemError where it is no text or stands twice."""
+    found = set(request.headers.getlist(_KEY_HEADER))
+    if len(found) > 1:
+        raise _twice(_KEY_HEADER)
+    return _utf8(_KEY_HEADER, found.pop()) if found else None
 
 
 def refuse_single_modes(headers: Mapping[str, str]) -> None:
@@ -64,6 +72,10 @@ def _decoded(name: str, value: str) -> str:
         return urllib.parse.unquote(_utf8(name, value), errors="strict")
     except UnicodeDecodeError as error:
         raise unprocessable("not_utf8", f"the header {name} is not UTF-8 behind its percent signs") from error
+
+
+def _twice(name: str) -> ProblemError:
+    return unprocessable("duplicate_header", f"the header {name} stands twice with different values")
 
 
 def _utf8(name: str, value: str) -> str:

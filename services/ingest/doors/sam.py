@@ -14,14 +14,15 @@ from fastapi import Request, Response
 from services.ingest import admission, local_times
 from services.ingest.acceptance import Caller, Refused
 from services.ingest.admission import Admitted
-from services.ingest.dialects.sam import faults, reading, roles
+from services.ingest.dialects.sam import faults, meaning, reading, roles, rules
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Exceptions, Fault, invalid
 from services.ingest.dialects.sam.roles import KEY_HEADER, TOKEN_HEADER, Sender
+from services.ingest.doors import http_requests
 from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.patience import in_time
 from services.ingest.sam_store import Presented, SamStore
-from services.ingest.send_notifications import Meant, SendNotifications
+from services.ingest.send_notifications import Asked, Key, Meant, SendNotifications
 from shared import access, owners, sam_access
 from shared.clock import Clock
 from shared.contract import ids
@@ -34,6 +35,8 @@ from shared.runtime.secret_file import SecretFile
 _log = structlog.get_logger()
 
 T = TypeVar("T")
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _MOST_TOLD = 100
 """Errors in one answer."""
@@ -132,19 +135,21 @@ class SamDoor:
 
     async def _sent(self, request: Request) -> Response:
         sender = await self._senders.of(request)
-        meant = await self._meant(request, sender)  # and a large emailBody is out of memory
+        key = self._held_to(sender, _key_of(request))
+        meant = await self._meant(request, sender, key)  # and a large emailBody is out of memory
         return await self._answered(meant, sender)
 
-    async def _meant(self, request: Request, sender: Sender) -> Meant:
+    async def _meant(self, request: Request, sender: Sender, key: str | None) -> Meant:
         async with self._large.body_of(request, reading.MAX_BYTES) as raw:
-            sent = self._held_to(sender, await _read(raw))
-            return self._held_to(sender, await self._notifications.meant(sender.tenant, sent, sender))
+            sent, payload_hash = self._held_to(sender, await _read(raw, keyed=key is not None))
+            known = None if key is None else Key((meaning.SOURCE, sender.company, sender.user, key), payload_hash)
+            return self._held_to(sender, await self._notifications.meant(Asked(sender.tenant, sent, sender, key=known)))
 
     async def _answered(self, meant: Meant, sender: Sender) -> Response:
         caller = Caller(sender.tenant, owners.of_user(sender.user), Door.HTTP)
         outcome = await self._entry.decided(admission.entrant(meant.valid, caller, ids.fresh))
         if isinstance(outcome, Refused):
-            raise RefusedError([invalid("", error.detail) for error in outcome.errors])
+            raise _refused(outcome, meant)
         return Response(orjson.dumps(_answer(meant, outcome)), HTTPStatus.OK, media_type="application/json")
 
     def _held_to(self, sender: Sender, found: T | list[Fault]) -> T:
@@ -157,20 +162,50 @@ class SamDoor:
         raise RefusedError(found)
 
 
-async def _read(raw: bytearray) -> SendNotification | list[Fault]:
-    """The body, read off the event loop where that takes long; `raw` is given back empty."""
+def _key_of(request: Request) -> str | list[Fault] | None:
+    """The idempotency key, None without, or what is wrong with it."""
+    try:
+        key = http_requests.idempotency_key(request)
+    except ProblemError as problem:
+        return [invalid(IDEMPOTENCY_KEY, problem.detail)]
+    return None if key is None else rules.key_faults(IDEMPOTENCY_KEY, key) or key
+
+
+async def _read(raw: bytearray, *, keyed: bool) -> tuple[SendNotification, bytes] | list[Fault]:
+    """The body and its hash (empty unless `keyed`), read off the event loop where that takes long.
+
+    `raw` is given back empty.
+    """
     content = bytes(raw)
     raw.clear()
     if len(content) <= reading.LARGEST_AT_ONCE:
-        return reading.read(content)
-    return await asyncio.to_thread(reading.read, content)
+        return _understood(content, keyed=keyed)
+    return await asyncio.to_thread(_understood, content, keyed=keyed)
+
+
+def _understood(content: bytes, *, keyed: bool) -> tuple[SendNotification, bytes] | list[Fault]:
+    if keyed:
+        return reading.read_hashed(content)
+    found = reading.read(content)
+    return found if isinstance(found, list) else (found, b"")
 
 
 def _answer(meant: Meant, outcome: Admitted) -> int | dict[str, int | None]:
-    """A bare number in version 2, from version 3 on the schedule's id."""
-    if meant.count is not None:
-        return meant.count
-    return {"notificationScheduleId": outcome.identity.schedule_id}
+    """A bare number in version 2, from version 3 on the schedule's id; of a repeat those of then."""
+    identity, count = outcome.identity, meant.valid.answered_count
+    if count is None:
+        return {"notificationScheduleId": identity.schedule_id}
+    return count if identity.answered_count is None else identity.answered_count
+
+
+def _refused(outcome: Refused, meant: Meant) -> RefusedError:
+    if outcome.reason is Reason.KEY_CONFLICT:
+        return RefusedError(
+            [invalid(IDEMPOTENCY_KEY, error.detail) for error in outcome.errors], HTTPStatus.UNPROCESSABLE_ENTITY
+        )
+    if outcome.reason is Reason.INVALID and meant.late:
+        return RefusedError(meant.late)
+    return RefusedError([invalid("", error.detail) for error in outcome.errors])
 
 
 def _reason(found: Sequence[Fault]) -> Reason:

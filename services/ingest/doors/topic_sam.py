@@ -4,17 +4,15 @@ Who may write to the topic speaks for the whole tenant, so no user's role is ask
 first (`POST /v1/bodies`), and the header `email-body` names it.
 """
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
-from services.ingest import documents
 from services.ingest.acceptance import Refused, Valid
-from services.ingest.dialects.sam import faults, meaning, reading
+from services.ingest.dialects.sam import faults, meaning, reading, rules
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
 from services.ingest.doors.topic_records import Arrived
-from services.ingest.send_notifications import SendNotifications
+from services.ingest.send_notifications import Asked, Key, SendNotifications
 from shared.contract.outcomes import Reason
 
 NAME = "sam"
@@ -35,27 +33,20 @@ class SamRecords:
         Raises:
             TransientError: the directory cannot be asked; the record must be given again.
         """
-        raw = arrived.value or b""
-        sent = reading.read(raw)
-        if isinstance(sent, list):
-            return _refused(sent)
         body_ref = headers.get(BODY_HEADER)
+        read = reading.read_hashed(arrived.value or b"", body_ref)
+        if isinstance(read, list):
+            return _refused(read)
+        sent, payload_hash = read
         if body_ref is not None and (faults := list(_reference_faults(sent, body_ref))):
             return _refused(faults)
-        meant = await self._notifications.meant(tenant, sent, None, body_ref if sent.uses_body else None)
-        if isinstance(meant, list):
-            return _refused(meant)
-        key = headers.get(KEY_HEADER)
-        if key is None:
-            return meant.valid
-        if not key.isprintable() or not 1 <= len(key) <= _LONGEST_KEY:
-            return _refused([invalid(KEY_HEADER, f"must be one line of 1 to {_LONGEST_KEY} characters")])
-        document = documents.parsed(raw)
-        payload_hash = documents.canonical_hash([document, body_ref] if body_ref else document)
-        return dataclasses.replace(meant.valid, key=(meaning.SOURCE, key), payload_hash=payload_hash)
-
-
-_LONGEST_KEY = 255
+        name = headers.get(KEY_HEADER)
+        if name is not None and (faults := rules.key_faults(KEY_HEADER, name)):
+            return _refused(faults)
+        key = None if name is None else Key((meaning.SOURCE, name), payload_hash)
+        used_ref = body_ref if sent.uses_body else None
+        meant = await self._notifications.meant(Asked(tenant, sent, None, used_ref, key))
+        return _refused(meant) if isinstance(meant, list) else meant.valid
 
 
 def _reference_faults(sent: SendNotification, body_ref: str) -> Iterator[Fault]:

@@ -60,7 +60,7 @@ class Facts:
         company: the company that the key is or belongs to; None where there is no such thing.
         unknown: those of the audience's ids that name no group.
         users: for each value of a UN notification the ids of the users it may mean.
-        count: how many users the audience reaches now.
+        count: how many users the audience reaches now, which version 2 is answered; type UN came later.
         tag: the campaign tag; None where none was named, or there is none.
         mail_lacks: what the mail cannot be made for.
     """
@@ -111,13 +111,17 @@ def given(sent: SendNotification, body_ref: str | None) -> set[str]:
 
 
 def valid(sent: SendNotification, facts: Facts, when: When, body_ref: str | None) -> Valid:
-    """What it asks for; `body_ref` names the emailBody it uses, if any. Needs facts without `faults`."""
+    """What it asks for; `body_ref` names the emailBody it uses, if any.
+
+    With `faults` in its facts it may only be the repeat of what was accepted before they came to be; as for that one,
+    who is not known any more is left out.
+    """
     by_schedule = sent.version >= SCHEDULES_SINCE
     request = NotificationRequest(
         source=SOURCE,
         name=_name(sent),
         description=sent.message,
-        recipients=tuple(dict.fromkeys(ids[0] for ids in (facts.users or {}).values())),
+        recipients=tuple(dict.fromkeys(ids[0] for ids in (facts.users or {}).values() if len(ids) == 1)),
         importance=Importance.INFO,
         asset=None if sent.brochure_id is None else str(sent.brochure_id),
         options=_options(sent),
@@ -137,12 +141,10 @@ def valid(sent: SendNotification, facts: Facts, when: When, body_ref: str | None
         }
     )
     due_at = (when.due_at or when.now) if by_schedule else None
-    return Valid(request, None, None, due_at, (), audience=audience_of(sent), touches=_touched(sent), link_query=query)
-
-
-def count(sent: SendNotification, facts: Facts) -> int:
-    """The number of messages, as version 2 is answered: the recipients resolved at the door."""
-    return facts.count if sent.type is not Kind.USER else len({ids[0] for ids in (facts.users or {}).values()})
+    return Valid(
+        request, None, None, due_at, (), answered_count=None if by_schedule else facts.count,
+        audience=audience_of(sent), touches=_touched(sent), link_query=query,
+    )  # fmt: skip
 
 
 def _group_faults(sent: SendNotification, facts: Facts) -> Iterator[Fault]:

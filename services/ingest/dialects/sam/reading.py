@@ -21,9 +21,30 @@ MAX_BYTES = body.LONGEST_EMAIL_BODY * _LONGEST_CHARACTER_BYTES + MAX_BODY_BYTES
 def read(raw: bytes) -> SendNotification | list[Fault]:
     """What a caller sent; whether its time has passed is not asked here."""
     try:
-        found = body.read(_document(raw))
+        return _examined(_document(raw))
     except documents.UnfitDocumentError as error:
         return [invalid("", str(error))]
+
+
+def read_hashed(raw: bytes, body_ref: str | None = None) -> tuple[SendNotification, bytes] | list[Fault]:
+    """As `read`, with the SHA-256 of what was sent, however it is spaced and ordered.
+
+    `body_ref` names an emailBody that was uploaded before. No field takes a fraction and all names are ASCII, so it is
+    the canonical hash, ten million characters of emailBody included.
+    """
+    try:
+        document = _document(raw)
+    except documents.UnfitDocumentError as error:
+        return [invalid("", str(error))]
+    found = _examined(document)
+    if isinstance(found, list):
+        return found
+    whole = document if body_ref is None else [document, body_ref]
+    return found, documents.simple_hash(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
+
+
+def _examined(document: Any) -> SendNotification | list[Fault]:
+    found = body.read(document)
     return found if isinstance(found, list) else rules.faults(found) or found
 
 

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from services.ingest import local_times
 from services.ingest.dialects.sam.body import LONGEST_MESSAGE, Kind, SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
-from shared.contract import user_status
+from shared.contract import template_params, user_status
 from shared.contract.web_addresses import UNSAFE_SCHEMES
 
 MOST_USERS = 10
 LONGEST_AHEAD = timedelta(days=3_653)
 """A schedule reaches at most ten years ahead; what is later is a mistake."""
+
+_LONGEST_KEY = 255
 
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[^\s]+")
@@ -26,18 +28,30 @@ def faults(sent: SendNotification) -> list[Fault]:
 
 
 def due_at(sent: SendNotification, now: datetime) -> datetime | Fault | None:
-    """When to send it (UTC), None for at once; `now` is aware. Needs a body without `faults`."""
+    """When to send it (UTC), None for at once; `now` is aware. It may have passed. Needs a body without `faults`."""
     if sent.schedule_timezone_id is None or sent.schedule_local_date_time is None:
         return None
     try:
         moment = local_times.instant(local_time(sent.schedule_local_date_time), sent.schedule_timezone_id)
     except local_times.NoInstantError as error:
         return invalid("scheduleLocalDateTime", str(error))
-    if moment <= now:
-        return invalid("scheduleLocalDateTime", f"is in the past ({moment.isoformat()}); choose a later time")
     if moment > now + LONGEST_AHEAD:
         return invalid("scheduleLocalDateTime", "is more than ten years ahead; choose an earlier time")
     return moment
+
+
+def past_faults(due_at: datetime | None, now: datetime) -> list[Fault]:
+    """What only time has made wrong of a schedule."""
+    if due_at is None or due_at > now:
+        return []
+    return [invalid("scheduleLocalDateTime", f"is in the past ({due_at.isoformat()}); choose a later time")]
+
+
+def key_faults(header: str, key: str) -> list[Fault]:
+    """What is wrong with an idempotency key, by the name of its header."""
+    if key.isprintable() and 1 <= len(key) <= _LONGEST_KEY:
+        return []
+    return [invalid(header, f"must be one line of 1 to {_LONGEST_KEY} characters")]
 
 
 def job_faults(sent: SendNotification, jobs: Collection[str]) -> list[Fault]:
@@ -112,7 +126,12 @@ def _local_time_is_one(sent: SendNotification) -> Iterator[Fault]:
 
 
 def _email_is_whole(sent: SendNotification) -> Iterator[Fault]:
-    if sent.email_template is not None and sent.email_subject is None:
+    if sent.email_template is None:
+        return
+    if not template_params.NAME.fullmatch(sent.email_template):
+        yield invalid("emailTemplate", "is no name of a template; those have letters, digits, dots, underscores and "
+                      "hyphens, and begin with a letter")  # fmt: skip
+    if sent.email_subject is None:
         yield invalid("emailSubject", "is required with emailTemplate")
 
 
