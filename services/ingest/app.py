@@ -14,7 +14,8 @@ from services.ingest.doors.desktop_assistant import DesktopAssistantDoor
 from services.ingest.doors.http import HttpDoor
 from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.doors.sam import SamDoor, Senders
-from services.ingest.doors.topic import Answers, Known, TopicDoor
+from services.ingest.doors.topic import Known, TopicDoor
+from services.ingest.doors.topic_answers import Answers
 from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.identities import Identities
 from services.ingest.mails import Mails

@@ -13,13 +13,12 @@ from services.ingest.acceptance import Caller, Refused, Valid
 from services.ingest.admission import Admission, Admitted, Entrant
 from services.ingest.dialects import desktop_assistant
 from services.ingest.directory import Directory
-from services.ingest.doors import topic_records, topic_sam
-from services.ingest.doors.topic_records import Answer, Arrived, UnreadableHeadersError
+from services.ingest.doors import topic_answers, topic_records, topic_sam
+from services.ingest.doors.topic_answers import Answers
+from services.ingest.doors.topic_records import Arrived, UnreadableHeadersError
 from services.ingest.doors.topic_sam import SamRecords
-from services.ingest.publisher import Publisher
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
-from services.ingest.store import Store
 from shared.clock import Clock
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
@@ -58,23 +57,6 @@ class Read:
     owner: str
 
 
-class Answers:
-    """Answers refused records on notifications.rejected."""
-
-    def __init__(self, publisher: Publisher, store: Store) -> None:
-        self._publisher = publisher
-        self._store = store
-
-    async def send(self, answers: Sequence[Answer]) -> None:
-        """Keep what is too large for the topic, then send; raises TransientError while either is not possible."""
-        originals = [answer.original for answer in answers if answer.original is not None]
-        if originals:
-            await self._store.keep_originals(originals)
-        await self._publisher.send_all(
-            [record for answer in answers for record in (answer.rejected, answer.event) if record is not None]
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the door knows of tenants and of their users."""
@@ -108,7 +90,7 @@ class TopicDoor:
         await self._send([case for case in cases if isinstance(case.outcome, Admitted)])
         now = self._clock.now()
         await self._answers.send([
-            topic_records.answer(case.arrived, case.outcome, case.tenant, case.subject, now)
+            topic_answers.answer(case.arrived, case.outcome, case.tenant, case.subject, now)
             for case in cases
             if isinstance(case.outcome, Refused)
         ])  # fmt: skip

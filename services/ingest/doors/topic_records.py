@@ -1,9 +1,7 @@
-"""What a record on notifications.requests brings, and the answer to one that cannot be accepted."""
+"""What a record on notifications.requests brings, and what it asks."""
 
-import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +11,13 @@ from services.ingest import reading
 from services.ingest.acceptance import Asked, Refused
 from services.ingest.dialects import desktop_assistant
 from shared import owners
-from shared.contract import ids, records, topics
-from shared.contract.messages import FieldError, RequestRejected
+from shared.contract import ids, topics
+from shared.contract.messages import FieldError
 from shared.contract.outcomes import Reason
-from shared.contract.records import Record
-from shared.postgres import bodies
 
 _ATTRIBUTE_PREFIX = "ce_"
 _KEY_HEADER = "idempotency-key"
 _MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect", "email-body", owners.HEADER})
-_MOST_METADATA_BYTES = 65_536
-"""More of a key and headers than this is not repeated in the answer: it has to fit beside the original."""
 
 
 class UnreadableHeadersError(ValueError):
@@ -105,58 +99,6 @@ def asked(arrived: Arrived, headers: dict[str, str], properties: Mapping[str, An
         if name.startswith(_ATTRIBUTE_PREFIX)
     }
     return reading.read(reading.Envelope(arrived.value, headers.get("content-type", ""), attributes, keys))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A refusal of a record: its records to send, and the original to keep elsewhere when it is too large."""
-
-    rejected: Record
-    event: Record | None
-    original: tuple[str, bytes] | None
-
-
-def answer(arrived: Arrived, refused: Refused, tenant: str | None, subject: UUID, now: datetime) -> Answer:
-    """The answer to a record; `subject` is the notification it would have been, `tenant` None where it named none.
-
-    Ids are derived, so that the answer to a record read twice is recognised as one.
-    """
-    large = len(arrived.value or b"") > bodies.LARGEST_INLINE_BYTES
-    shown, cut = _shown(arrived)
-    message = RequestRejected(
-        id=ids.event(subject, "rejected", arrived.partition, arrived.offset),
-        at=now,
-        tenant=tenant,
-        topic=arrived.topic,
-        partition=arrived.partition,
-        offset=arrived.offset,
-        key=None if arrived.key is None or cut else _text(arrived.key),
-        headers=shown,
-        errors=(*refused.errors, *cut),
-        original=None if arrived.value is None or large else _text(arrived.value),
-        original_ref=bodies.reference(arrived.value or b"").hex() if large else None,
-        notification_id=subject if tenant is not None else None,
-    )
-    rejected = Record(topics.REJECTED, None if cut else arrived.key, message.encoded())
-    detail = {"reason": refused.reason, "topic": arrived.topic, "partition": arrived.partition,
-              "offset": arrived.offset}  # fmt: skip
-    event = None if tenant is None else records.event(
-        "rejected", tenant, subject, now, detail, arrived.partition, arrived.offset
-    )  # fmt: skip
-    return Answer(rejected, event, (tenant or "", arrived.value or b"") if large else None)
-
-
-def _shown(arrived: Arrived) -> tuple[dict[str, str], Iterable[FieldError]]:
-    """The headers as the answer repeats them, or none and an error that says so when they are huge."""
-    size = len(arrived.key or b"") + sum(len(name) + len(value) for name, value in arrived.headers)
-    if size <= _MOST_METADATA_BYTES:
-        return {name: _text(value) for name, value in arrived.headers}, ()
-    detail = f"key and headers have {size:,} bytes and are not repeated here; send less than {_MOST_METADATA_BYTES:,}"
-    return {}, (FieldError(pointer="", code="headers_too_large", detail=detail),)
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
 
 
 def _refused(reason: Reason, error: FieldError) -> Refused:
