@@ -33,8 +33,9 @@ _DETAILS = {
 
 
 def pointer(location: Sequence[str | int]) -> str:
-    """A location within a document as an RFC 6901 JSON pointer."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    """A location within a document as an RFC 6901 JSON pointer, cut where names in it are very long."""
+    cut = (str(part)[:_LONGEST_POINTER] for part in location)
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in cut)[:_LONGEST_POINTER]
 
 
 def from_pydantic(errors: Sequence[Mapping[str, Any]], at: str = "") -> list[FieldError]:

@@ -184,8 +184,9 @@ class RequestRejected(BaseModel):
     """The answer on `notifications.rejected` to a record that asked for something impossible.
 
     `key`, `headers` values and `original` are base64, since they are whatever bytes came. `tenant` is None where the
-    record named none that exists. An original over 512 kB stands in `bodies` under `original_ref` for some
-    days: the console gives it to an admin key of its tenant at `/v1/bodies/{original_ref}`.
+    record named none that exists. An original over 512 kB, or of an answer that Kafka took only shortened, stands in
+    `bodies` under `original_ref` for some days: the console gives it to an admin key of its tenant at
+    `/v1/bodies/{original_ref}`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

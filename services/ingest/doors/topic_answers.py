@@ -2,8 +2,9 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.ingest.acceptance import Refused
@@ -13,19 +14,35 @@ from services.ingest.store import Store
 from shared.contract import ids, records, topics
 from shared.contract.messages import FieldError, RequestRejected
 from shared.contract.records import Record
+from shared.errors import PermanentError
 from shared.postgres import bodies
 
 _MOST_METADATA_BYTES = 65_536
 """More of a key and headers than this is not repeated in the answer: it has to fit beside the original."""
 
 
+_LONGEST_SHORTENED = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A refusal of a record: its records to send, and the original to keep elsewhere when it is too large."""
+    """A refusal of a record: the message, the record's key where it goes with it, and the event of a tenant's."""
 
-    rejected: Record
+    message: RequestRejected
+    key: bytes | None
     event: Record | None
-    original: tuple[str, bytes] | None
+    original: bytes
+
+    @property
+    def records(self) -> list[Record]:
+        """What is to be sent."""
+        rejected = Record(topics.REJECTED, self.key, self.message.encoded())
+        return [rejected] if self.event is None else [rejected, self.event]
+
+    @property
+    def kept(self) -> list[tuple[str, bytes]]:
+        """The original with its tenant, where it is to be kept elsewhere since the message only names it."""
+        return [] if self.message.original_ref is None else [(self.message.tenant or "", self.original)]
 
 
 def answer(arrived: Arrived, refused: Refused, tenant: str | None, subject: UUID, now: datetime) -> Answer:
@@ -49,13 +66,28 @@ def answer(arrived: Arrived, refused: Refused, tenant: str | None, subject: UUID
         original_ref=bodies.reference(arrived.value or b"").hex() if large else None,
         notification_id=subject if tenant is not None else None,
     )
-    rejected = Record(topics.REJECTED, None if cut else arrived.key, message.encoded())
     detail = {"reason": refused.reason, "topic": arrived.topic, "partition": arrived.partition,
               "offset": arrived.offset}  # fmt: skip
     event = None if tenant is None else records.event(
         "rejected", tenant, subject, now, detail, arrived.partition, arrived.offset
     )  # fmt: skip
-    return Answer(rejected, event, (tenant or "", arrived.value or b"") if large else None)
+    return Answer(message, None if cut else arrived.key, event, arrived.value or b"")
+
+
+def shortened(whole: Answer) -> Answer:
+    """The answer with its first error alone and the original by reference, for when Kafka does not take it whole."""
+    message = whole.message
+    first, *others = message.errors
+    detail = f"the whole answer is larger than Kafka takes: key, headers and {len(others)} more errors are left out"
+    cut = {"pointer": first.pointer[:_LONGEST_SHORTENED], "detail": first.detail[:_LONGEST_SHORTENED]}
+    errors = (
+        first.model_copy(update=cut),
+        FieldError(pointer="", code="answer_shortened", detail=f"{detail}; send less at once"),
+    )
+    named = None if message.original is None else bodies.reference(whole.original).hex()
+    left: dict[str, Any] = {"key": None, "headers": {}, "original": None}
+    told = {"errors": errors, "original_ref": message.original_ref or named}
+    return replace(whole, message=message.model_copy(update={**left, **told}), key=None)
 
 
 def _shown(arrived: Arrived) -> tuple[dict[str, str], Iterable[FieldError]]:
@@ -79,10 +111,25 @@ class Answers:
         self._store = store
 
     async def send(self, answers: Sequence[Answer]) -> None:
-        """Keep what is too large for the topic, then send; raises TransientError while either is not possible."""
-        originals = [answer.original for answer in answers if answer.original is not None]
-        if originals:
-            await self._store.keep_originals(originals)
-        await self._publisher.send_all(
-            [record for answer in answers for record in (answer.rejected, answer.event) if record is not None]
-        )
+        """Keep what is too large for the topic, then send; an answer that Kafka does not take is sent shortened.
+
+        Raises:
+            TransientError: one of both is not possible now; some answers may have been sent all the same.
+        """
+        try:
+            await self._send(answers)
+        except PermanentError:
+            for each in answers:
+                await self._send_alone(each)
+
+    async def _send_alone(self, whole: Answer) -> None:
+        try:
+            await self._send([whole])
+        except PermanentError:
+            await self._send([shortened(whole)])
+
+    async def _send(self, answers: Sequence[Answer]) -> None:
+        kept = [original for each in answers for original in each.kept]
+        if kept:
+            await self._store.keep_originals(kept)
+        await self._publisher.send_all([record for each in answers for record in each.records])

@@ -18,6 +18,7 @@ from shared.contract.outcomes import Reason
 _ATTRIBUTE_PREFIX = "ce_"
 _KEY_HEADER = "idempotency-key"
 _MEANT_ONCE = frozenset({"tenant", _KEY_HEADER, "content-type", "dialect", "email-body", owners.HEADER})
+_LONGEST_NAME_TOLD = 100
 
 
 class UnreadableHeadersError(ValueError):
@@ -60,11 +61,13 @@ class Arrived:
             if name not in _MEANT_ONCE and not name.startswith(_ATTRIBUTE_PREFIX):
                 continue
             if name in found:
-                raise UnreadableHeadersError("duplicate_header", f"the header {name} stands twice; keep one of them")
+                detail = f"the header {name[:_LONGEST_NAME_TOLD]} stands twice; keep one of them"
+                raise UnreadableHeadersError("duplicate_header", detail)
             try:
                 found[name] = value.decode()
             except UnicodeDecodeError as error:
-                raise UnreadableHeadersError("not_utf8", f"the header {name} is not UTF-8") from error
+                detail = f"the header {name[:_LONGEST_NAME_TOLD]} is not UTF-8"
+                raise UnreadableHeadersError("not_utf8", detail) from error
         return found
 
 

@@ -13,6 +13,7 @@ from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.faults import Fault, invalid
 from services.ingest.doors.topic_records import Arrived
 from services.ingest.send_notifications import Asked, Key, SendNotifications
+from shared.contract import field_errors
 from shared.contract.outcomes import Reason
 
 NAME = "sam"
@@ -58,4 +59,4 @@ def _reference_faults(sent: SendNotification, body_ref: str) -> Iterator[Fault]:
 
 
 def _refused(found: list[Fault]) -> Refused:
-    return Refused(Reason.INVALID, faults.as_field_errors(found))
+    return Refused(Reason.INVALID, field_errors.limited(faults.as_field_errors(found)))
