@@ -186,7 +186,8 @@ class RequestRejected(BaseModel):
     `key`, `headers` values and `original` are base64, since they are whatever bytes came. `tenant` is None where the
     record named none that exists. An original over 512 kB, or of an answer that Kafka took only shortened, stands in
     `bodies` under `original_ref` for some days: the console gives it to an admin key of its tenant at
-    `/v1/bodies/{original_ref}`.
+    `/v1/bodies/{original_ref}`. Of a record whose key turned out to be used only once it had been accepted there is the
+    position alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

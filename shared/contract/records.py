@@ -31,6 +31,10 @@ def recipient_key(tenant: str, recipient: str) -> bytes:
     return bytes(memoryview(orjson.dumps([tenant, recipient])))
 
 
+ORIGIN = "origin"
+"""Header of what was accepted from the topic: where its request stands there, `partition:offset`."""
+
+
 def accepted(message: messages.NotificationAccepted) -> Record:
     """An accepted notification on the topic of its lane."""
     return Record(topics.accepted(message.lane), str(message.notification_id).encode(), message.encoded())

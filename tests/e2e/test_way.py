@@ -1,10 +1,11 @@
 """The way of a notification from either door to where it reaches people, through every real part."""
 
+import asyncio
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.trial import TENANT, Trial
@@ -127,18 +128,38 @@ async def test_an_unknown_recipient_is_skipped_with_its_reason(system: Trial) ->
     }
 
 
-async def test_a_record_on_the_topic_goes_the_same_way(system: Trial) -> None:
-    key = f"topic-{uuid.uuid4()}"
+async def produced(system: Trial, key: str, *bodies: outside.Json) -> list[tuple[int, int]]:
+    """Write requests with a key to the topic, one after another; the partition and offset of each."""
     producer = AIOKafkaProducer(bootstrap_servers=system.endpoints["kafka"])
     await producer.start()
     try:
-        request = outside.request("From the topic", "user-4", importance="warning", class_key="alarms")
-        body = json.dumps(request).encode()
         headers = [("tenant", TENANT.encode()), ("idempotency-key", key.encode())]
-        await producer.send_and_wait("notifications.requests", body, headers=headers)
-        await producer.send_and_wait("notifications.requests", body, headers=headers)
+        written = [
+            await producer.send_and_wait("notifications.requests", json.dumps(body).encode(), headers=headers)
+            for body in bodies
+        ]
     finally:
         await producer.stop()
+    return [(one.partition, one.offset) for one in written]
+
+
+async def test_another_body_under_a_used_key_is_answered_with_the_position_of_its_request(system: Trial) -> None:
+    reader = AIOKafkaConsumer("notifications.rejected", bootstrap_servers=system.endpoints["kafka"])
+    await reader.start()
+    try:
+        request = outside.request("Once", "user-4", importance="warning")
+        _, second = await produced(system, f"topic-{uuid.uuid4()}", request, {**request, "name": "Another"})
+        async with asyncio.timeout(30):
+            answer = json.loads((await reader.getone()).value)
+    finally:
+        await reader.stop()
+    assert [error["code"] for error in answer["errors"]] == ["key_conflict"]
+    assert (answer["topic"], (answer["partition"], answer["offset"])) == ("notifications.requests", second)
+
+
+async def test_a_record_on_the_topic_goes_the_same_way(system: Trial) -> None:
+    request = outside.request("From the topic", "user-4", importance="warning", class_key="alarms")
+    await produced(system, f"topic-{uuid.uuid4()}", request, request)
 
     async def arrived() -> list[outside.Json]:
         async with system.http.get(f"{system.endpoints['mailbox']}/api/hooks/user-4") as response:

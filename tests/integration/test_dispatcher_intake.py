@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from shared.contract import topics
+from shared.contract import records, topics
 from shared.contract.importance import Importance, Lane
 from shared.contract.outcomes import Channel
 from shared.contract.records import Record
@@ -131,6 +131,15 @@ async def test_another_body_under_the_same_key_is_rejected_and_nothing_else(
     assert rejected["notification_id"] == str(first.notification_id)
     told = events(await bench.written(topics.EVENTS))
     assert told == [("accepted", None), ("rejected", "key_conflict")]
+
+
+async def test_who_wrote_a_request_under_a_used_key_to_the_topic_is_told_which(bench: intake.Bench) -> None:
+    first = accepted("u0", payload_hash=HASH)
+    second = records.accepted(accepted("u1", payload_hash=OTHER_HASH, notification_id=first.notification_id))
+    await bench.take_in(first, dataclasses.replace(second, headers=[(records.ORIGIN, b"3:4711")]))
+    [rejected] = await bench.written(topics.REJECTED)
+    assert (rejected["topic"], rejected["partition"], rejected["offset"]) == ("notifications.requests", 3, 4711)
+    assert (rejected["original"], [error["code"] for error in rejected["errors"]]) == (None, ["key_conflict"])
 
 
 async def test_of_two_bodies_the_one_that_the_identity_knows_wins(bench: intake.Bench) -> None:

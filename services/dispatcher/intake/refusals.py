@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.dispatcher.intake.batches import Accepted, RawRecord
 from shared.contract import codec, ids, records, topics
@@ -60,7 +61,7 @@ def oversized(conflicts: Sequence[Accepted]) -> list[tuple[str, bytes]]:
     return [
         (accepted.message.tenant, accepted.raw.value)
         for accepted in conflicts
-        if len(accepted.raw.value) > bodies.LARGEST_INLINE_BYTES
+        if len(accepted.raw.value) > bodies.LARGEST_INLINE_BYTES and records.ORIGIN not in dict(accepted.raw.headers)
     ]
 
 
@@ -76,10 +77,31 @@ def conflict_records(conflicts: Iterable[Accepted], topic: str, now: datetime) -
 
 
 def _rejected(accepted: Accepted, topic: str, now: datetime) -> Record:
+    raw = accepted.raw
+    return Record(
+        topics.REJECTED, raw.key, (_of_request(accepted, now) or _as_accepted(accepted, topic, now)).encoded()
+    )
+
+
+def _of_request(accepted: Accepted, now: datetime) -> RequestRejected | None:
+    """The answer to who wrote the request to the topic: its position, where its bytes are still to be read."""
+    origin = dict(accepted.raw.headers).get(records.ORIGIN)
+    if origin is None:
+        return None
+    partition, offset = map(int, origin.split(b":"))
+    message = accepted.message
+    return RequestRejected(
+        id=_id_of(accepted), at=now, tenant=message.tenant, topic=topics.REQUESTS, partition=partition, offset=offset,
+        key=None, headers={}, errors=(_CONFLICT,), original=None, notification_id=message.notification_id,
+    )  # fmt: skip
+
+
+def _as_accepted(accepted: Accepted, topic: str, now: datetime) -> RequestRejected:
+    """The answer to a request over HTTP, whose caller has gone: what had been accepted of it."""
     message, raw = accepted.message, accepted.raw
     large = len(raw.value) > bodies.LARGEST_INLINE_BYTES
-    rejected = RequestRejected(
-        id=ids.event(message.notification_id, "request_rejected", message.payload_hash or ""),
+    return RequestRejected(
+        id=_id_of(accepted),
         at=now,
         tenant=message.tenant,
         topic=topic,
@@ -92,4 +114,7 @@ def _rejected(accepted: Accepted, topic: str, now: datetime) -> Record:
         original_ref=bodies.reference(raw.value).hex() if large else None,
         notification_id=message.notification_id,
     )
-    return Record(topics.REJECTED, raw.key, rejected.encoded())
+
+
+def _id_of(accepted: Accepted) -> UUID:
+    return ids.event(accepted.message.notification_id, "request_rejected", accepted.message.payload_hash or "")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from services.ingest import acceptance, admission
 from services.ingest.acceptance import Caller, Refused, Valid
-from services.ingest.admission import Admission, Admitted, Entrant
+from services.ingest.admission import Admission, Admitted, Deduplication, Entrant
 from services.ingest.dialects import desktop_assistant
 from services.ingest.directory import Directory
 from services.ingest.doors import topic_answers, topic_records, topic_sam
@@ -20,6 +20,7 @@ from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
 from shared.clock import Clock
+from shared.contract import records
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
 from shared.errors import TransientError
@@ -159,7 +160,7 @@ class TopicDoor:
                 case.outcome = verdict
 
     async def _send(self, cases: Sequence[Case]) -> None:
-        admitted = [case.outcome for case in cases if isinstance(case.outcome, Admitted)]
+        admitted = [_from(case.arrived, case.outcome) for case in cases if isinstance(case.outcome, Admitted)]
         for case, refused in zip(cases, await self._admission.send(admitted), strict=True):
             case.outcome = refused or case.outcome
 
@@ -171,6 +172,14 @@ class TopicDoor:
             _log.info("request_refused", door=Door.TOPIC, tenant=case.tenant, partition=case.arrived.partition,
                       offset=case.arrived.offset, reason=case.outcome.reason,
                       codes=sorted({error.code for error in case.outcome.errors}))  # fmt: skip
+
+
+def _from(arrived: Arrived, admitted: Admitted) -> Admitted:
+    """What is admitted, saying where its request stands: intake may still find that its key was used for another."""
+    if admitted.deduplication is not Deduplication.DEFERRED:
+        return admitted
+    origin = (records.ORIGIN, f"{arrived.partition}:{arrived.offset}".encode())
+    return replace(admitted, records=tuple(replace(each, headers=(*each.headers, origin)) for each in admitted.records))
 
 
 def _unknown_tenant(tenant: str) -> Refused:
