@@ -1,7 +1,7 @@
 """Errors by what the caller must do.
 
 TocsinError
-├── TransientError      try again, after `retry_after_seconds` where given
+├── TransientError      try again, after `retry_after_seconds` where given: only where a sooner try is known to fail
 │   └── OverloadedError pause: too much is under way here
 └── PermanentError      record it and stop trying
 

@@ -161,7 +161,7 @@ class Admission:
         if decision.entry is None:
             if entrant.valid.late:
                 return Refused(Reason.INVALID, entrant.valid.late)
-            return TransientError("the identity was just removed; try again", Reason.POSTGRES_UNAVAILABLE, 1.0)
+            return TransientError("the identity was just removed; try again", Reason.POSTGRES_UNAVAILABLE)
         if decision.standing is Standing.CONFLICT:
             return _conflict()
         entry = decision.entry

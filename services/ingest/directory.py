@@ -26,5 +26,5 @@ class Directory:
                 known = await self._store.known_users(tenant, recipients)
         except TimeoutError as error:
             detail = "the directory did not answer in time, so nothing was queued"
-            raise TransientError(detail, Reason.POSTGRES_UNAVAILABLE, 1.0) from error
+            raise TransientError(detail, Reason.POSTGRES_UNAVAILABLE) from error
         return [recipient for recipient in recipients if recipient not in known]

@@ -127,4 +127,4 @@ class Identities:
 
 
 def _away() -> TransientError:
-    return TransientError("PostgreSQL did not decide in time", Reason.POSTGRES_UNAVAILABLE, 1.0)
+    return TransientError("PostgreSQL did not decide in time", Reason.POSTGRES_UNAVAILABLE)

@@ -18,4 +18,4 @@ async def in_time(asked: Awaitable[T]) -> T:
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await asked
     except TimeoutError as error:
-        raise TransientError("the directory did not answer in time", Reason.POSTGRES_UNAVAILABLE, 2.0) from error
+        raise TransientError("the directory did not answer in time", Reason.POSTGRES_UNAVAILABLE) from error

@@ -40,5 +40,5 @@ class Publisher:
     async def send_all(self, records: Sequence[Record]) -> None:
         """Send records and wait until every one is acknowledged; errors as `Producer.send_all`."""
         if self._producer is None:
-            raise TransientError("Kafka has not answered yet", Reason.KAFKA_UNAVAILABLE, 2.0)
+            raise TransientError("Kafka has not answered yet", Reason.KAFKA_UNAVAILABLE)
         await self._producer.send_all(records)

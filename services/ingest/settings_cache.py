@@ -145,7 +145,7 @@ class SettingsCache:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await asked
         except TimeoutError as error:
-            raise TransientError("PostgreSQL did not answer in time", Reason.POSTGRES_UNAVAILABLE, 1.0) from error
+            raise TransientError("PostgreSQL did not answer in time", Reason.POSTGRES_UNAVAILABLE) from error
 
     def _opened(self, key_id: str, presented: str) -> access.StoredKey | None:
         key = self._keys.get(key_id)

@@ -22,7 +22,7 @@ async def create_topics(settings: KafkaSettings, replication: int = 1, topics: S
         await client.start()
         response = await client.create_topics([_new(settings, topic, replication) for topic in topics])
     except KafkaError as error:
-        raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 2.0) from error
+        raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
     finally:
         await client.close()
     created: list[str] = []

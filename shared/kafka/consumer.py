@@ -75,7 +75,7 @@ class Consumer:
         try:
             await self._client.start()
         except KafkaError as error:
-            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 2.0) from error
+            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
 
     async def stop(self) -> None:
         """Leave the group; may hang when the brokers are gone, so callers bound it."""
@@ -88,7 +88,7 @@ class Consumer:
                 timeout_ms=int(wait_seconds * 1000), max_records=self._max_records
             )
         except KafkaError as error:
-            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 1.0) from error
+            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
         self._asked_at = time.monotonic()
         cut = len(self._settings.topic_prefix)
         return Batch(

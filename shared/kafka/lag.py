@@ -88,4 +88,4 @@ async def open_lag_reader(settings: KafkaSettings) -> AsyncIterator[LagReader]:
 
 
 def _away(error: Exception) -> TransientError:
-    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 2.0)
+    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE)

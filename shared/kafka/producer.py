@@ -77,7 +77,7 @@ class Producer:
                 await asyncio.gather(*waiting)
         except TimeoutError as error:
             raise TransientError(
-                "Kafka did not acknowledge in time; the send may be repeated", Reason.KAFKA_UNAVAILABLE, 2.0
+                "Kafka did not acknowledge in time; the send may be repeated", Reason.KAFKA_UNAVAILABLE
             ) from error
         except KafkaError as error:
             raise _translated(error) from error
@@ -142,4 +142,4 @@ def _retrieved(future: asyncio.Future[Any]) -> None:
 def _translated(error: KafkaError) -> TransientError | PermanentError:
     if isinstance(error, MessageSizeTooLargeError):
         return PermanentError("the record is larger than Kafka takes", Reason.TOO_LARGE)
-    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE, 2.0)
+    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE)

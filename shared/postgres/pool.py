@@ -128,7 +128,7 @@ def transient_when_away() -> Iterator[None]:
     except _AWAY as error:
         if isinstance(error, ValueError):
             raise
-        raise TransientError(f"PostgreSQL: {type(error).__name__}", Reason.POSTGRES_UNAVAILABLE, 1.0) from error
+        raise TransientError(f"PostgreSQL: {type(error).__name__}", Reason.POSTGRES_UNAVAILABLE) from error
 
 
 @asynccontextmanager

@@ -22,12 +22,16 @@ class Setbacks:
         self._told = ""
 
     def wait_seconds(self, error: TransientError) -> float:
-        """Count a setback, log it where it says something new, and answer how long to wait before the next try."""
+        """Count a setback, log it where it says something new, and answer how long to wait before the next try.
+
+        Never less than the setback asks for.
+        """
         self._count += 1
         if str(error) != self._told:
             self._told = str(error)
             _log.warning(self._event, **self._fields, reason=error.reason, error=self._told)
-        return self._backoff.delay_seconds(self._count, random.random())  # noqa: S311 - jitter is no secret
+        chance = random.random()  # noqa: S311 - jitter is no secret
+        return self._backoff.no_sooner_than(self._count, chance, error.retry_after_seconds)
 
     def over(self) -> None:
         """The work went well: the next setback is the first again."""

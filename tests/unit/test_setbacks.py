@@ -37,6 +37,13 @@ def test_waits_grow_until_the_work_went_well() -> None:
     assert len(told) == 1, "after a success the same setback is news"
 
 
+def test_no_wait_is_shorter_than_the_setback_asks_for_and_one_that_asks_for_nothing_is_tried_soon() -> None:
+    setbacks = Setbacks(Backoff(0.1, 1.0), "work_waits")
+    assert setbacks.wait_seconds(TransientError("too much poison", Reason.UNDECODABLE, 5.0)) == 5.0
+    setbacks.over()
+    assert setbacks.wait_seconds(away("Kafka")) <= 0.1
+
+
 async def test_a_sweep_goes_on_at_once_while_there_is_more_and_bears_setbacks() -> None:
     stop = asyncio.Event()
     answers = [True, away("Kafka"), True, away("Kafka"), False]
