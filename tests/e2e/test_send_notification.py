@@ -90,6 +90,20 @@ async def test_the_program_of_the_tutorial_reaches_webhook_and_inbox_with_type_a
     assert item["status_css_class"] == "bg-success"
 
 
+async def test_a_token_does_not_speak_for_who_gets_the_id_of_a_deleted_user(caller: Caller) -> None:
+    user, path = {"id": "temp", "roles": ["SUPER_USER"]}, "/v1/users/temp"
+    body = {"version": 4, "type": "UN", "key": "3", "values": ["aaron"], "message": "Still here?"}
+    await caller.system.console("PUT", path, user)
+    token = await caller.system.console("POST", "/v1/sam/tokens", {"user": "temp"})
+    theirs = Caller(caller.system, caller.headers | {"x-nextinteract-authtoken": token["authtoken"]})
+    await theirs.send(body)
+    async with caller.system.http.delete(caller.system.endpoints["console"] + path) as response:
+        assert response.status == 204
+    await caller.system.console("PUT", path, user)
+    with pytest.raises(AssertionError, match="unknown, has expired or was revoked"):
+        await theirs.send(body)
+
+
 async def test_a_team_is_told_with_the_tag_in_the_link_and_version_2_counts_it(caller: Caller) -> None:
     body = {"type": "GT", "key": "3", "values": ["23"], "message": "Visit https://news.example/a now"}
     assert await caller.send({"version": 2, **body}) == 2

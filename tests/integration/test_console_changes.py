@@ -177,6 +177,17 @@ async def test_a_removal_takes_along_what_hangs_on_it(bench: Bench) -> None:
     assert await bench.ask("SELECT group_id, user_id FROM group_members") == []
 
 
+async def test_who_gets_the_id_of_a_removed_user_does_not_get_its_tokens(bench: Bench) -> None:
+    await bench.tell(change(1, **ADA), change(1, user={"id": "grace"}), change(1, "globex", **ADA))
+    for tenant, user in (("acme", "ada"), ("acme", "grace"), ("globex", "ada")):
+        token = {"tenant": tenant, "id": f"{tenant}-{user}", "user_id": user, "hmac": b"hmac"}
+        await rows.insert(bench.owner, "sam_tokens", token)
+    await bench.tell(change(2, removed={"user": {"id": "ada"}}), change(3, **ADA))
+    await bench.tell(change(4, removed={"user": {"id": "ada"}}))
+    await bench.tell(change(5, **ADA))
+    assert await bench.ask("SELECT id FROM sam_tokens ORDER BY id") == [("acme-grace",), ("globex-ada",)]
+
+
 async def test_poison_becomes_dead_letters_and_holds_up_nobody(bench: Bench) -> None:
     await bench.tell(
         b"\xff", b"{}", None, change(1, user={"id": "ada", "emial": "x"}), change(1, "nobody", **ADA),

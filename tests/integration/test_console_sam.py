@@ -45,6 +45,17 @@ async def test_a_token_speaks_for_a_user_there_is_until_its_end(console: Console
         assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/expires_at"), wrong
 
 
+async def test_a_users_tokens_end_with_the_user_and_nobody_elses_do(site: Site, console: Console) -> None:
+    other = await consoles.of_new_tenant(site)
+    for each, user in ((console, "ada"), (console, "grace"), (other, "ada")):
+        await each.user(user)
+        assert (await each.ask("POST", "/v1/sam/tokens", json={"user": user})).status == 201
+    assert (await console.ask("DELETE", "/v1/users/ada")).status == 204
+    await console.user("ada")
+    assert [token["user"] for token in (await console.ask("GET", "/v1/sam/tokens")).json["items"]] == ["grace"]
+    assert [token["user"] for token in (await other.ask("GET", "/v1/sam/tokens")).json["items"]] == ["ada"]
+
+
 async def test_credentials_of_another_tenant_are_not_there(site: Site, console: Console) -> None:
     other = await consoles.of_new_tenant(site)
     made = await console.ask("POST", "/v1/sam/company-keys", json={"company": "3"})

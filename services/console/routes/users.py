@@ -50,7 +50,7 @@ class Users:
         return User(**dict(entry))
 
     async def delete(self, key: DirectoryKey, user: PathId) -> None:
-        """Delete a user with the user's endpoints and memberships."""
+        """Delete a user with the user's endpoints, memberships and sendNotification tokens."""
         async with tenant_transaction(self._pool, key.tenant) as connection:
             if not await store.delete(connection, key.tenant, [user]):
                 raise not_found("user")

@@ -29,11 +29,11 @@ async def suppressed_addresses(connection: Connection, tenant: str, user: str, n
 
 
 _DIRECTORY = {
+    "users": "DELETE FROM users WHERE tenant = $1 AND id = $2",
     "endpoints": "DELETE FROM endpoints WHERE tenant = $1 AND recipient = $2",
     "group_members": "DELETE FROM group_members WHERE tenant = $1 AND user_id = $2",
     "preferences": "DELETE FROM preferences WHERE tenant = $1 AND recipient = $2",
     "sam_tokens": "DELETE FROM sam_tokens WHERE tenant = $1 AND user_id = $2",
-    "users": "DELETE FROM users WHERE tenant = $1 AND id = $2",
 }
 _IS_ONLY_TENANT = "SELECT count(*) = 1 FROM tenants"
 

@@ -73,7 +73,7 @@ class NewToken:
 
 _ADD_USERS = """
 INSERT INTO sam_tokens (tenant, id, user_id, hmac, expires_at)
-SELECT $1, $2, id, $4, $5 FROM users WHERE tenant = $1 AND id = $3
+SELECT $1, $2, id, $4, $5 FROM users WHERE tenant = $1 AND id = $3 FOR KEY SHARE
 RETURNING id, user_id, created_at, expires_at, revoked_at
 """
 

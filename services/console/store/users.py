@@ -82,15 +82,21 @@ async def after(pool: Pool, tenant: str, last: str | None, most: int) -> list[Us
 _DELETE = "DELETE FROM users WHERE tenant = $1 AND id = ANY ($2::text[]) RETURNING id"
 _DELETE_ENDPOINTS = "DELETE FROM endpoints WHERE tenant = $1 AND recipient = ANY ($2::text[])"
 _DELETE_MEMBERSHIPS = "DELETE FROM group_members WHERE tenant = $1 AND user_id = ANY ($2::text[])"
+_DELETE_TOKENS = "DELETE FROM sam_tokens WHERE tenant = $1 AND user_id = ANY ($2::text[])"
 
 
 async def delete(connection: Connection, tenant: str, users: Sequence[str]) -> int:
-    """Delete users with their memberships and the endpoints by which they were reached; how many there were."""
+    """Delete users with all that would be theirs again if somebody got the same id; how many users there were.
+
+    The users go first: a token that is being made waits for them or is seen by the statement after.
+    """
     if not users:
         return 0
+    deleted = await connection.fetch(_DELETE, tenant, users)
+    await connection.execute(_DELETE_TOKENS, tenant, users)
     await connection.execute(_DELETE_ENDPOINTS, tenant, users)
     await connection.execute(_DELETE_MEMBERSHIPS, tenant, users)
-    return len(await connection.fetch(_DELETE, tenant, users))
+    return len(deleted)
 
 
 def _user(row: asyncpg.Record) -> User:
