@@ -148,7 +148,7 @@ class Admission:
 
     def _without_database(self, entrant: Entrant, now: datetime, away: TransientError | None) -> Verdict:
         valid = entrant.valid
-        if away is not None and (valid.due_at is not None or valid.late or valid.answered_count is not None):
+        if away is not None and _cannot_wait(valid, away):
             return away
         identity = Identity(entrant.id, now, answered_count=valid.answered_count)
         if valid.key is None:
@@ -209,6 +209,13 @@ def _claim(entrant: Entrant) -> Claim | None:
         entrant.id, entrant.caller.tenant, valid.payload_hash, valid.due_at,
         only_known=bool(valid.late), answered_count=valid.answered_count,
     )  # fmt: skip
+
+
+def _cannot_wait(valid: Valid, away: TransientError) -> bool:
+    """Whether the record must decide now; a key alone waits for intake, unless intake would fail at it likewise."""
+    if valid.due_at is not None or valid.late or valid.answered_count is not None:
+        return True
+    return valid.key is not None and away.reason is Reason.INTERNAL
 
 
 def _mail_asked(entrant: Entrant) -> MailAsked | None:

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
+import structlog
+
 from services.ingest.store import Claim, Entry, Store
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
 
+_log = structlog.get_logger()
+
 _AWAY_SECONDS = 1.0
 """After a statement that did not answer nobody else waits for one this long."""
+
+
+_ADVICE = (
+    "requests with a key or for later are answered 503 until what the error names is mended: a missing table or column "
+    "by `tocsin migrate`, a missing right by GRANT to tocsin_ingest; report any other"
+)
 
 
 class Standing(Enum):
@@ -61,12 +71,14 @@ class Identities:
         self._waiting: list[_Group] = []
         self._asked = asyncio.Event()
         self._away_until = 0.0
+        self._told = ""
 
     async def decide(self, claims: Sequence[Claim]) -> list[Decided]:
         """The standing of each claim, in order. Of claims under one id in one statement the first is entered.
 
         Raises:
-            TransientError: PostgreSQL does not answer within the timeout. Claims may have been entered all the same.
+            TransientError: PostgreSQL does not answer within the timeout, or (reason `internal`) with an error that
+                nobody foresaw. Claims may have been entered all the same.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._away_until:
@@ -104,15 +116,26 @@ class Identities:
             decided = await self._decided([claim for group in groups for claim in group.claims])
         except TransientError as error:
             self._away_until = asyncio.get_running_loop().time() + _AWAY_SECONDS
-            for group in groups:
-                if not group.answer.done():
-                    group.answer.set_exception(error)
+            _fail(groups, error)
             return
+        except Exception as error:  # noqa: BLE001 - one statement must not end the service for all
+            self._tell(error)
+            _fail(groups, _unforeseen())
+            return
+        self._told = ""
         remaining = iter(decided)
         for group in groups:
             mine = list(itertools.islice(remaining, len(group.claims)))
             if not group.answer.done():
                 group.answer.set_result(mine)
+
+    def _tell(self, error: Exception) -> None:
+        """Log an error once, until a statement went well or failed in another way."""
+        kind = type(error).__name__
+        if self._told == kind:
+            return
+        self._told = kind
+        _log.error("identities_not_decided", detail=_ADVICE, error_type=kind, exc_info=error)
 
     async def _decided(self, claims: Sequence[Claim]) -> list[Decided]:
         candidates: dict[UUID, Claim] = {}
@@ -124,6 +147,17 @@ class Identities:
         others = {claim.id: claim for claim in claims if claim.id not in entered}
         known = {entry.id: entry for entry in await self._store.known(list(others.values()))} if others else {}
         return [judged(claim, entered, known) for claim in claims]
+
+
+def _fail(groups: Sequence[_Group], error: TransientError) -> None:
+    for group in groups:
+        if not group.answer.done():
+            group.answer.set_exception(error)
+
+
+def _unforeseen() -> TransientError:
+    detail = "something unforeseen kept this from being told from a repeat, and was logged"
+    return TransientError(detail, Reason.INTERNAL, 5.0)
 
 
 def _away() -> TransientError:
