@@ -8,9 +8,11 @@ import pytest
 from services.dispatcher import store_directory, store_mails, store_rows, store_stored
 from services.dispatcher.delivery import claim_statements, outcome_store
 from services.dispatcher.fanout import store as fanout_store
+from services.dispatcher.follow_ups import steps as follow_up_steps
+from services.dispatcher.follow_ups import store as follow_up_store
 from services.dispatcher.intake import store as intake_store
 from shared.contract.importance import Lane
-from shared.postgres import audiences, burial, outbox, templates
+from shared.postgres import audiences, burial, follow_ups, outbox, templates
 from shared.postgres.pool import Connection
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake
@@ -18,7 +20,7 @@ from tests.support.databases import Database
 
 MODULES = (
     store_directory, store_rows, store_stored, fanout_store, intake_store, burial, claim_statements, outcome_store,
-    store_mails, audiences, outbox, templates,
+    store_mails, audiences, outbox, templates, follow_up_steps, follow_up_store, follow_ups,
 )  # fmt: skip
 
 

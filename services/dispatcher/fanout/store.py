@@ -24,9 +24,9 @@ _LEASE = """
 WITH turn AS (
   SELECT fanouts.notification_id
   FROM fanouts JOIN tenants ON tenants.id = fanouts.tenant
-    AND (tenants.state = 'active' OR NOT EXISTS (
-      SELECT FROM notifications n WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on
-        AND n.cancelled_at IS NULL AND (n.expires_at IS NULL OR n.expires_at > db_now())))
+    AND (tenants.state = 'active' OR (  -- LIMIT 1 keeps it a look-up by key
+      SELECT true FROM notifications n WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on
+        AND n.cancelled_at IS NULL AND (n.expires_at IS NULL OR n.expires_at > db_now()) LIMIT 1) IS NULL)
   WHERE fanouts.lane = $1 AND fanouts.ended_at IS NULL
     AND (fanouts.lease_until IS NULL OR fanouts.lease_until <= db_now() OR fanouts.lease_owner = $2)
   ORDER BY (SELECT max(own.turned_at) FROM fanouts own WHERE own.tenant = fanouts.tenant AND own.lane = $1),
@@ -162,9 +162,9 @@ FROM fanouts WHERE fanouts.notification_id = $1 AND audience IS NOT NULL
 _OVER = """
 UPDATE fanouts SET written = coalesce(written, cursor)
 WHERE notification_id = $1 AND lease_owner = $2 AND ended_at IS NULL
-RETURNING tenant, notification_id, expires_on, written, EXISTS (
-  SELECT FROM notifications n
-  WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on AND n.cancelled_at IS NOT NULL
+RETURNING tenant, notification_id, expires_on, written, (
+  SELECT n.cancelled_at IS NOT NULL FROM notifications n
+  WHERE n.id = fanouts.notification_id AND n.expires_on = fanouts.expires_on LIMIT 1
 ) AS is_cancelled
 """
 
