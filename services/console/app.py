@@ -10,6 +10,7 @@ from services.console.settings import Settings
 from shared import destinations
 from shared.postgres.opening import checked_pool
 from shared.runtime import lifecycle, startup, web
+from shared.runtime.refused_credentials import Counted, Doors
 from shared.runtime.secret_file import SecretFile
 
 
@@ -22,8 +23,9 @@ async def run(settings: Settings) -> None:
         policy = destinations.policy(settings.allowed_private_hosts)
         metrics = Metrics(start.registry)
         following = Following(pool, metrics, settings.poison_limit_per_minute)
+        built = Counted(api.build(api.Parts(pool, secret, policy, metrics)), Doors("console"), start.registry)
         loops: dict[str, lifecycle.Loop] = {
-            "http": partial(web.serve, api.build(api.Parts(pool, secret, policy, metrics)), listening),
+            "http": partial(web.serve, built, listening),
             "directory changes": partial(following.run, settings, start.health),
         }
         await start.run(loops, port=listening.getsockname()[1])

@@ -26,7 +26,11 @@ from shared.runtime import api_document, authority, pages, problems
 from shared.runtime.authority import AdminKey, FindKey
 from shared.runtime.body_limit import BodyLimit
 from shared.runtime.problems import ProblemError
+from shared.runtime.refused_credentials import Doors
 from shared.unsubscribe import UnsubscribeLinks
+
+DOORS = Doors("inbox", {"/v1/inbox/tokens": "inbox_tokens"})
+"""Who refused a credential: a recipient's token, or its tenant's API key."""
 
 _LAST = TypeAdapter(tuple[Importance, AwareDatetime, UUID])
 

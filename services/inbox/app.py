@@ -14,6 +14,7 @@ from shared.postgres.api_keys import ApiKeys
 from shared.postgres.opening import checked_pool
 from shared.postgres.pool import Pool
 from shared.runtime import startup, web
+from shared.runtime.refused_credentials import Counted
 from shared.runtime.secret_file import SecretFile
 from shared.unsubscribe import UnsubscribeLinks
 
@@ -26,7 +27,7 @@ async def run(settings: Settings) -> None:
         pool = await checked_pool(start, settings, "tocsin-inbox")
         metrics = Metrics(start.registry)
         relay = Relay(pool, settings, metrics)
-        built = api.build(_parts(settings, pool, relay, metrics))
+        built = Counted(api.build(_parts(settings, pool, relay, metrics)), api.DOORS, start.registry)
         await start.run({"http": partial(web.serve, built, listening), "relay": relay.run}, port=port)
 
 

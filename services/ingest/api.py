@@ -19,8 +19,18 @@ from shared.contract.messages import FieldError
 from shared.contract.requests import MAX_BATCH, NotificationRequest
 from shared.postgres import uploads
 from shared.runtime import api_document, problems
+from shared.runtime.refused_credentials import Doors
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_DESKTOP_PATH = "/api/sn_dex_desktop/notifications"
+_SEND_PATH = "/rest/notification/send"
+
+DOORS = Doors(
+    "notifications",
+    {_DESKTOP_PATH: "desktop_assistant", _SEND_PATH: "send_notification", uploads.PATH: "bodies"},
+)
+"""Who refused a credential."""
 
 _REF = "#/components/schemas/{model}"
 
@@ -138,8 +148,8 @@ def build(endpoints: Endpoints) -> FastAPI:
     for method, path, endpoint, status, described in (
         ("POST", "/v1/notifications", endpoints.notification, HTTPStatus.ACCEPTED, _single()),
         ("POST", "/v1/notifications/batch", endpoints.batch, HTTPStatus.OK, _batch()),
-        ("POST", "/api/sn_dex_desktop/notifications", endpoints.desktop, HTTPStatus.OK, _desktop()),
-        ("POST", "/rest/notification/send", endpoints.send_notification, HTTPStatus.OK, api_sam.send()),
+        ("POST", _DESKTOP_PATH, endpoints.desktop, HTTPStatus.OK, _desktop()),
+        ("POST", _SEND_PATH, endpoints.send_notification, HTTPStatus.OK, api_sam.send()),
         ("POST", uploads.PATH, endpoints.body, HTTPStatus.CREATED, _upload()),
         ("GET", "/rest/refdata/timezones", endpoints.timezones, HTTPStatus.OK, api_sam.timezones()),
     ):

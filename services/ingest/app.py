@@ -36,6 +36,7 @@ from shared.postgres.pool import Pool, open_pool
 from shared.postgres.uploads import Uploads
 from shared.runtime import health, lifecycle, startup, web
 from shared.runtime.large_bodies import ROOM_BYTES, LargeBodies, Room
+from shared.runtime.refused_credentials import Counted
 from shared.runtime.secret_file import SecretFile
 
 
@@ -80,7 +81,7 @@ async def run(settings: Settings) -> None:
             api.Endpoints(http.notification, http.batch, desktop.notification, sam.send, sam.timezones, bodies.add)
         )
         loops: dict[str, lifecycle.Loop] = {
-            "http": partial(web.serve, application, listening),
+            "http": partial(web.serve, Counted(application, api.DOORS, start.registry), listening),
             "requests": lambda stopping: _requests(settings, records, checks, stopping),
             "settings": lambda stopping: _settings(settings, cache, pool, stopping),
             "kafka": publisher.connect,

@@ -1,4 +1,4 @@
-"""Serving a FastAPI application as one loop of a service."""
+"""Serving an application as one loop of a service."""
 
 import asyncio
 import functools
@@ -6,7 +6,7 @@ import socket
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from shared.runtime import bounded_http
 from shared.runtime.bounded_http import BoundedHttp
@@ -24,7 +24,7 @@ def bound_socket(settings: HttpSettings) -> socket.socket:
 
 
 async def serve(
-    app: FastAPI,
+    app: ASGIApp,
     listening: socket.socket,
     stop: asyncio.Event,
     graceful_seconds: float = 10.0,
