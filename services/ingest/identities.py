@@ -157,7 +157,7 @@ def _fail(groups: Sequence[_Group], error: TransientError) -> None:
 
 def _unforeseen() -> TransientError:
     detail = "something unforeseen kept this from being told from a repeat, and was logged"
-    return TransientError(detail, Reason.INTERNAL, 5.0)
+    return TransientError(detail, Reason.INTERNAL)
 
 
 def _away() -> TransientError:
