@@ -2,7 +2,8 @@
 
 TocsinError
 ├── TransientError      try again, after `retry_after_seconds` where given: only where a sooner try is known to fail
-│   └── OverloadedError pause: too much is under way here
+│   ├── OverloadedError pause: too much is under way here
+│   └── UnacknowledgedError  it may have happened all the same
 └── PermanentError      record it and stop trying
 
 Each carries a Reason that is log field, metric label and database value at once. Library exceptions are translated
@@ -30,6 +31,10 @@ class TransientError(TocsinError):
 
 class OverloadedError(TransientError):
     """Too much is under way here: pause before trying again."""
+
+
+class UnacknowledgedError(TransientError):
+    """Whether it happened is unknown: try again only what may happen twice."""
 
 
 class PermanentError(TocsinError):

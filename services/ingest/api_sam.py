@@ -26,7 +26,10 @@ class SamError(BaseModel):
 
 
 class SamProblem(BaseModel):
-    """The answer to a sendNotification of which nothing was done; `exception` is the first fault's."""
+    """The answer to a sendNotification of which nothing was done, unless `message` says that this is unknown.
+
+    `exception` is the first fault's.
+    """
 
     exception: Exceptions
     message: str

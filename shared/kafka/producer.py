@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.contract.outcomes import Reason
 from shared.contract.records import Record
-from shared.errors import PermanentError, TransientError
+from shared.errors import PermanentError, TransientError, UnacknowledgedError
 from shared.kafka.partitions import partition_of
 from shared.runtime import lifecycle
 from shared.runtime.settings import KafkaSettings
@@ -51,7 +51,7 @@ class Producer:
         try:
             await self._client.start()
         except KafkaError as error:
-            raise _translated(error) from error
+            raise TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
 
     async def stop(self) -> None:
         """Flush and close; may hang when the brokers are gone, so callers bound it."""
@@ -65,7 +65,7 @@ class Producer:
         """Send records and wait until every one is acknowledged.
 
         Raises:
-            TransientError: not acknowledged in time; some may have been written all the same.
+            UnacknowledgedError: not acknowledged in time; some may have been written all the same.
             PermanentError: a record is larger than Kafka takes.
         """
         if not records:
@@ -76,11 +76,11 @@ class Producer:
                 await self._enqueue(records, waiting)
                 await asyncio.gather(*waiting)
         except TimeoutError as error:
-            raise TransientError(
-                "Kafka did not acknowledge in time; the send may be repeated", Reason.KAFKA_UNAVAILABLE
-            ) from error
+            raise UnacknowledgedError("Kafka did not acknowledge in time", Reason.KAFKA_UNAVAILABLE) from error
+        except MessageSizeTooLargeError as error:
+            raise PermanentError("the record is larger than Kafka takes", Reason.TOO_LARGE) from error
         except KafkaError as error:
-            raise _translated(error) from error
+            raise UnacknowledgedError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE) from error
         finally:
             for future in waiting:
                 future.add_done_callback(_retrieved)
@@ -137,9 +137,3 @@ def _retrieved(future: asyncio.Future[Any]) -> None:
     """Look at the outcome nobody waits for any more, so that asyncio does not complain about it."""
     if not future.cancelled():
         future.exception()
-
-
-def _translated(error: KafkaError) -> TransientError | PermanentError:
-    if isinstance(error, MessageSizeTooLargeError):
-        return PermanentError("the record is larger than Kafka takes", Reason.TOO_LARGE)
-    return TransientError(f"Kafka: {type(error).__name__}", Reason.KAFKA_UNAVAILABLE)

@@ -29,6 +29,7 @@ async def test_without_the_directory_both_doors_wait_or_say_503_and_nothing_is_q
             between.cut()
             status, answer = await ingest.post(CALL, headers, PATH)
             assert (status, answer["responseCode"], answer["metadata"]) == (503, 503, {})
+            assert "nothing was queued" in answer["message"]
             utils = DesktopAppNotificationUtils(ingest.running.http, key, HASTY)
             said = await asyncio.to_thread(utils.sendDANotification, CALL)
             assert (said["responseCode"], said["metadata"]) == (503, {})

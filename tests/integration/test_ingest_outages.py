@@ -16,8 +16,9 @@ from deploy.local import kafka, postgres
 from shared import access
 from shared.contract import topics
 from shared.runtime.settings import KafkaSettings
-from tests.support import databases, door, service, waiting
+from tests.support import databases, door, sam, service, waiting
 from tests.support import topics as topics_support
+from tests.unit import test_sam_body as sam_body
 
 SCHEDULE = {"local": "2030-06-01T09:00:00", "timezone": "Europe/Berlin"}
 
@@ -95,7 +96,7 @@ async def test_without_kafka_the_answer_is_503_within_5_seconds_and_all_is_well_
         await refuses_and_returns(ingest, lambda: signalled(signal.SIGSTOP), lambda: signalled(signal.SIGCONT))
 
 
-async def test_of_what_a_hung_kafka_may_have_taken_desktop_assistant_does_not_say_that_nothing_was_queued(
+async def test_of_what_a_hung_kafka_may_have_taken_no_dialect_says_that_nothing_was_sent(
     broker: kafka.Kafka, database: databases.Database, tmp_path: pathlib.Path
 ) -> None:
     settings = KafkaSettings(kafka_bootstrap=broker.bootstrap)
@@ -105,16 +106,30 @@ async def test_of_what_a_hung_kafka_may_have_taken_desktop_assistant_does_not_sa
         headers = {"Authorization": f"Bearer {await ingest.new_key([access.Scope.DESKTOP_ASSISTANT])}"}
         call = {"notification_message": "Down", "recipient_list": "ada", "source": "pe"}
         path = "/api/sn_dex_desktop/notifications"
+        await sam.seed(ingest.owner)
+        caller = await sam.caller(ingest, "root", "SUPER_USER")
+        body, keyed = sam_body.sent(version=2, message="Hung"), {"Idempotency-Key": "hung"}
         assert (await ingest.post(call, headers, path))[0] == 200
         assert broker.pid is not None
         os.kill(broker.pid, signal.SIGSTOP)
         try:
             status, answer = await ingest.post(call, headers, path)
+            said = await caller.send(body, keyed)
         finally:
             os.kill(broker.pid, signal.SIGCONT)
         assert (status, answer["responseCode"], answer["metadata"]) == (503, 503, {})
         assert "whether it was queued is unknown" in answer["message"]
         assert "nothing was queued" not in answer["message"]
+        assert (said.status, said.json["exception"]) == (503, "WSInternalException")
+        assert "whether it was sent is unknown" in said.json["message"]
+        assert "nothing was sent" not in said.json["message"]
+
+        async def repeated() -> bool:
+            return (await caller.send(body, keyed)).status == 200
+
+        await waiting.until(repeated, 60, "Kafka to answer again")
+        found = await ingest.written(door.ACCEPTED, lambda record: record["description"] == "Hung", 1)
+        assert len({record["notification_id"] for record in found}) == 1
 
 
 async def test_without_postgresql_keys_are_deferred_and_only_what_needs_it_waits(

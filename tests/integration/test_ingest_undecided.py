@@ -58,6 +58,7 @@ async def test_each_door_says_503_in_its_own_shape_the_topic_waits_and_all_is_we
             assert [each["status"] for each in batch["results"]] == [503, 202], "without a key nothing is asked"
             status, answer = await ingest.post(CALL, desktop, DESKTOP)
             assert (status, answer["responseCode"], answer["metadata"]) == (503, 503, {})
+            assert "nothing was queued" in answer["message"]
             for version in (2, 4):
                 said = await caller.send(sent(version=version), keyed_sam)
                 assert (said.status, said.json["exception"]) == (503, "WSInternalException")

@@ -27,6 +27,7 @@ async def test_while_the_directory_is_away_it_says_so_and_nothing_is_done(
             for body in (sent(version=2), sent(), sent(**SCHEDULE), sent("UN", values=["aaron"])):
                 answer = await caller.send(body)
                 assert (answer.status, answer.json["exception"]) == (503, "WSCacheServiceException")
+                assert "nothing was sent" in answer.json["message"]
                 assert int(answer.headers["Retry-After"]) >= 1
             status, _ = await ingest.post(door.body(mail={"template": "t", "subject": "s"}))
             assert status == 503, "nobody can say whether there is such a template"
@@ -60,6 +61,7 @@ async def test_while_kafka_is_away_it_is_an_internal_error_to_be_repeated(
             await sam.seed(owner)
             answer = await Caller(ingest, caller.token, caller.key).send(sent(version=2))
             assert (answer.status, answer.json["exception"]) == (503, "WSInternalException")
+            assert "nothing was sent" in answer.json["message"], "there was nobody to send it to"
             assert "Retry-After" in answer.headers
         finally:
             await owner.close()

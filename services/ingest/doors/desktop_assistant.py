@@ -15,13 +15,13 @@ from services.ingest.doors.http_entry import HttpEntry
 from services.ingest.settings_cache import SettingsCache
 from shared.access import Scope, StoredKey
 from shared.contract.outcomes import Reason
-from shared.errors import TransientError
+from shared.errors import TransientError, UnacknowledgedError
 from shared.runtime.problems import ProblemError
 
 _log = structlog.get_logger()
 
 _NOTHING = "nothing was queued: try again"
-_UNKNOWN = "whether it was queued is unknown; under its Idempotency-Key the same can be sent again without harm"
+_UNKNOWN = "whether it was queued is unknown; repeated under the Idempotency-Key that it had, it is not queued twice"
 
 _STATUS = {
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -60,7 +60,8 @@ class DesktopAssistantDoor:
         try:
             outcome = await self._entry.outcome(entrant, key)
         except Exception as error:  # noqa: BLE001 - as above; Kafka may have it by now
-            return _failed(error, _UNKNOWN)
+            certain = isinstance(error, TransientError) and not isinstance(error, UnacknowledgedError)
+            return _failed(error, _NOTHING if certain else _UNKNOWN)
         if isinstance(outcome, Refused):
             return _answer(_STATUS.get(outcome.reason, HTTPStatus.BAD_REQUEST), dialect.message_of(outcome))
         return _answer(HTTPStatus.OK, "the notification is queued", outcome)

@@ -27,7 +27,7 @@ from shared import access, owners, sam_access
 from shared.clock import Clock
 from shared.contract import ids
 from shared.contract.outcomes import Door, Reason
-from shared.errors import TransientError
+from shared.errors import TransientError, UnacknowledgedError
 from shared.runtime.large_bodies import LargeBodies
 from shared.runtime.problems import ProblemError
 from shared.runtime.secret_file import SecretFile
@@ -37,6 +37,8 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+
+_UNKNOWN = "whether it was sent is unknown; repeated under the Idempotency-Key that it had, it is not sent twice"
 
 _MOST_TOLD = 100
 """Errors in one answer."""
@@ -109,7 +111,7 @@ class SamDoor:
         self._clock = clock
 
     async def send(self, request: Request) -> Response:
-        """Send or schedule one notification; every error has the source's shape, and then nothing was done."""
+        """Send or schedule one notification; every error has the source's shape, and says whether nothing was done."""
         try:
             with self._entry.inside():
                 return await self._sent(request)
@@ -121,7 +123,7 @@ class SamDoor:
             return _refusal(_away(error))
         except Exception as error:  # noqa: BLE001 - what nobody foresaw has the source's shape too
             _log.error("request_failed_unforeseen", error_type=type(error).__name__, exc_info=error)
-            detail = "something unforeseen went wrong here and was logged; try again, and report it if it stays"
+            detail = f"something unforeseen went wrong here and was logged; {_UNKNOWN}; report it if it stays"
             return _refusal(RefusedError([Fault(Exceptions.INTERNAL, "", detail)]))
 
     async def timezones(self, _request: Request) -> Response:
@@ -220,7 +222,8 @@ def _unauthorised(header: str, detail: str) -> RefusedError:
 def _away(error: TransientError) -> RefusedError:
     """The directory is the source's cache service; what else is away is internal."""
     name = Exceptions.CACHE_SERVICE if error.reason is Reason.POSTGRES_UNAVAILABLE else Exceptions.INTERNAL
-    fault = Fault(name, "", f"{error}; nothing was sent: try again")
+    done = _UNKNOWN if isinstance(error, UnacknowledgedError) else "nothing was sent: try again"
+    fault = Fault(name, "", f"{error}; {done}")
     return RefusedError([fault], HTTPStatus.SERVICE_UNAVAILABLE, error.retry_after_seconds or 1.0)
 
 
