@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.trial import TENANT, Trial
-from tests.support import outside, waiting
+from tests.support import mail_reports, outside, waiting
 
 
 async def test_an_alarm_reaches_webhook_mail_and_inbox_and_its_trace_says_so(system: Trial) -> None:
@@ -44,6 +44,26 @@ async def test_a_webhook_is_signed_with_the_secret_shown_once(system: Trial) -> 
     assert Webhook(endpoint["secret"]).verify(hook["raw"], headers)
     assert headers["webhook-id"] == hook["body"]["delivery_id"]
     assert hook["body"]["type"] == "tocsin.delivery.v1"
+
+
+async def test_a_bounce_ends_mail_to_the_address_that_was_written_to_and_to_no_other(system: Trial) -> None:
+    user = f"bounced-{uuid.uuid4().hex[:8]}"
+    about = {"id": user, "email": f"{user}@example.test"}
+    await system.console("PUT", f"/v1/users/{user}", about)
+    urgent = {"importance": "danger", "class_key": "alarms", "channels": ["email"]}
+    sent = await outside.accepted(system, outside.request("First", user, **urgent))
+    await outside.ended(system, sent, 1)
+    await system.console("PUT", f"/v1/users/{user}", about)
+    [mail] = await outside.mails(system, about["email"], "About First")
+    report = mail_reports.bounce(mail["message_id"].strip("<>").partition("@")[0], address="user-2@example.test")
+    url = system.endpoints["console"] + "/v1/mail/reports"
+    async with system.http.post(url, data=report, headers={"content-type": "message/rfc822"}) as response:
+        assert await response.json() == {"suppressed": 1, "noted": 0, "unmatched": 0}
+    again = await outside.accepted(system, outside.request("Second", user, "user-2", **urgent))
+    deliveries = await outside.ended(system, again, 2)
+    assert {(each["recipient"], each["state"], each["reason"]) for each in deliveries} == {
+        (user, "skipped", "suppressed"), ("user-2", "sent", None),
+    }  # fmt: skip
 
 
 async def test_notifications_of_a_class_come_as_one_mail_after_the_window(system: Trial) -> None:

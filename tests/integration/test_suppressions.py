@@ -38,8 +38,10 @@ async def mailed(console: Console, recipient: str = "ada", address: str = "ada@e
     """A mail that was delivered to a user; the delivery's id."""
     await console.user(recipient, email=address)
     made = await rows.notification(console.owner, tenant=console.tenant)
+    await rows.item(console.owner, made, recipient)
+    written_to = await console.owner.fetchval("SELECT address_hash($1, $2)", console.tenant, address)
     values = {"recipient": recipient, "channel": "email", "endpoint": "email", "state": "sent", "due_at": None}
-    delivery = await rows.delivery(console.owner, made, **values)
+    delivery = await rows.delivery(console.owner, made, address_hash=written_to, **values)
     found: uuid.UUID = delivery["id"]
     return found
 
@@ -98,6 +100,26 @@ async def test_a_forged_report_suppresses_nobody(console: Console, site: Site) -
         answer = await reported(console, mail_reports.bounce(message_id))
         assert answer == {"suppressed": 0, "noted": 0, "unmatched": 1}
     assert await listed(console) == await listed(stranger) == []
+
+
+@pytest.mark.parametrize("address", ["ada@example.test", "new@example.test", None])
+async def test_who_got_a_mail_cannot_have_another_address_suppressed(console: Console, address: str | None) -> None:
+    delivery = await mailed(console)
+    await mailed(console, "boss", "boss@example.test")
+    await console.user("ada", email=address)  # as any synchronisation does, whether it changed or not
+    own = [("ada@example.test", "bounce")] if address == "ada@example.test" else []
+    answer = await reported(console, mail_reports.bounce(delivery, address="boss@example.test"))
+    assert answer == {"suppressed": len(own), "noted": 0, "unmatched": 1 - len(own)}
+    assert await listed(console) == own, "at most the own one"
+    await reported(console, mail_reports.complaint(delivery, address="ADA@example.test"))
+    assert [name for name, _ in await listed(console)] == [own[0][0] if own else "ADA@example.test"]
+
+
+async def test_a_report_about_a_mail_that_was_not_sent_suppresses_nobody(console: Console) -> None:
+    delivery = await mailed(console)
+    await console.owner.execute("UPDATE deliveries SET state = 'skipped', address_hash = NULL WHERE id = $1", delivery)
+    assert (await reported(console, mail_reports.bounce(delivery)))["unmatched"] == 1
+    assert await listed(console) == []
 
 
 async def test_a_provider_tells_by_json(console: Console) -> None:
@@ -191,6 +213,27 @@ async def test_a_claim_carries_the_tenants_sender(email: delivering.Bench) -> No
         )
     (claim,) = (await email.claim(email.request(await email.notification()))).claims
     assert getattr(claim.target, "sender", None) == {"mail.from": "a@b.example", "mail.dkim_selector": "s1"}
+
+
+async def test_a_delivery_remembers_the_hash_of_the_address_it_was_last_sent_to(email: delivering.Bench) -> None:
+    async def remembered(address: str) -> bool:
+        compared = "SELECT address_hash = address_hash(tenant, $2) FROM deliveries WHERE id = $1"
+        return bool(await email.owner.fetchval(compared, request.id, address))
+
+    await email.user()
+    request = email.request(await email.notification())
+    await email.claim(request)
+    assert await remembered("ADA@example.test")
+    again = "UPDATE deliveries SET state = 'retry', due_at = now() WHERE id = $1"
+    for address, known in (("new@example.test", "new@example.test"), ("", "new@example.test")):
+        await email.owner.execute("UPDATE users SET email = $1", address)
+        await email.owner.execute(again, request.id)
+        await email.claim(request)
+        assert await remembered(known)
+    unsent = email.request(await email.notification("Unsent"))
+    await email.claim(unsent)
+    row = await email.row(unsent.id)
+    assert (row["state"], row["address_hash"]) == ("skipped", None)
 
 
 async def test_a_mailbox_the_relay_does_not_know_is_not_written_to_again(email: delivering.Bench) -> None:

@@ -61,7 +61,7 @@ class MailEvents(RequestModel):
 
 
 class MailAnswer(BaseModel):
-    """What was made of it: addresses `suppressed`, bounces only `noted`, findings about no mail of the tenant's."""
+    """What was made of it: addresses `suppressed`, bounces `noted`, findings about no mail sent to who is named."""
 
     suppressed: int
     noted: int
@@ -95,7 +95,8 @@ class Mail:
         """Take in a raw report, as a mail server hands it on: a bounce (RFC 3464) or a complaint (RFC 5965).
 
         Anybody can write such a mail, so it counts only when it names a delivery of this tenant: by the address it
-        came to (`mail.bounces_to`), or by the Message-ID of the mail that it returns.
+        came to (`mail.bounces_to`), or by the Message-ID of the mail that it returns. And it counts for the address
+        that this delivery was sent to, whatever other it names.
         """
         async with self._large.body_of(request, MAX_REPORT_BYTES) as message:
             try:
@@ -108,13 +109,14 @@ class Mail:
 
 async def _taken_in(connection: Connection, tenant: str, found: Sequence[Finding], *, trusted: bool) -> MailAnswer:
     ids = [finding.delivery for finding in found if finding.delivery is not None]
-    deliveries = await store.delivered(connection, tenant, ids)
+    named = [address for finding in found for address in finding.addresses]
+    deliveries = await store.delivered(connection, tenant, ids, named)
     told: list[Suppressed] = []
     answer = MailAnswer(suppressed=0, noted=0, unmatched=0)
     for finding in found:
         about = None if finding.delivery is None else deliveries.get(finding.delivery)
-        address = _address(finding, about)
-        if address is None or (about is None and not trusted):
+        address = _address(finding, about, trusted=trusted)
+        if address is None:
             answer.unmatched += 1
             continue
         if about is not None:
@@ -129,8 +131,11 @@ async def _taken_in(connection: Connection, tenant: str, found: Sequence[Finding
     return answer
 
 
-def _address(finding: Finding, about: Delivered | None) -> str | None:
-    """Whose address a finding is about: the recipient's own where it was forwarded, else what the report names."""
+def _address(finding: Finding, about: Delivered | None, *, trusted: bool) -> str | None:
+    """Whose address a finding is about: the one written to, which may have forwarded the mail.
+
+    Where that is not known, only who is trusted is believed in naming another.
+    """
     if about is not None and about.address is not None:
         return about.address
-    return finding.addresses[0] if finding.addresses else None
+    return finding.addresses[0] if trusted and finding.addresses else None

@@ -61,7 +61,7 @@ async def delete(pool: Pool, tenant: str, address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A mail delivery that a report is about; `address` is its recipient's as long as it is the one written to."""
+    """A mail delivery that a report is about; `address` is the one it was written to, None where nobody knows it."""
 
     id: UUID
     recipient: str
@@ -70,18 +70,28 @@ class Delivered:
     address: str | None
 
 
-# The address may have been replaced since: then only the one in the report is the one that bounced.
 _DELIVERED = """
+WITH named AS (
+  SELECT address_hash($1, name) AS hash, min(name) AS address FROM unnest($3::text[]) AS name GROUP BY hash
+)
 SELECT d.id, d.recipient, CASE WHEN d.subject = 'notification' THEN d.subject_id END AS notification_id, d.expires_on,
-  CASE WHEN u.changed_at <= d.created_at THEN u.email END AS address
-FROM deliveries d LEFT JOIN users u ON u.tenant = d.tenant AND u.id = d.recipient
+  CASE WHEN d.address_hash = address_hash($1, u.email) THEN u.email ELSE named.address END AS address
+FROM deliveries d
+LEFT JOIN users u ON u.tenant = d.tenant AND u.id = d.recipient
+LEFT JOIN named ON named.hash = d.address_hash
 WHERE d.id = ANY ($2::uuid[]) AND d.tenant = $1 AND d.channel = 'email'
 """
 
 
-async def delivered(connection: Connection, tenant: str, ids: Sequence[UUID]) -> dict[UUID, Delivered]:
-    """The tenant's mail deliveries of these ids."""
-    return {row["id"]: Delivered(*row.values()) for row in await connection.fetch(_DELIVERED, tenant, list(ids))}
+async def delivered(
+    connection: Connection, tenant: str, ids: Sequence[UUID], named: Sequence[str]
+) -> dict[UUID, Delivered]:
+    """The tenant's mail deliveries of these ids.
+
+    Which address each was written to is known by its hash alone. It is the recipient's now, or one of those `named`.
+    """
+    rows = await connection.fetch(_DELIVERED, tenant, list(ids), list(named))
+    return {row["id"]: Delivered(*row.values()) for row in rows}
 
 
 _TELL = """

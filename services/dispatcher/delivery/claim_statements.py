@@ -13,7 +13,8 @@ asked AS (
 _JUDGED_PUSH = """
 judged AS MATERIALIZED (
   SELECT a.*, n.notices, n.class_key AS class_name, n.holds, false AS templated,
-    jsonb_build_array(e.address, e.secret) AS target, least(q.until, n.expires_at) AS quiet_until,
+    jsonb_build_array(e.address, e.secret) AS target, NULL::bytea AS address_hash,
+    least(q.until, n.expires_at) AS quiet_until,
     CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN n.expires_at <= db_now() THEN 'expired'
          WHEN t.state = 'paused' THEN 'tenant_paused'
@@ -95,6 +96,7 @@ told AS (  -- with all that is asked: a join back to it would compare the batch 
 ), judged AS MATERIALIZED (
   SELECT a.*, coalesce(nullif(k.name, ''), a.class_key) AS class_name,
     jsonb_build_array(u.email, u.first_name, u.last_name, u.locale, u.timezone, f.properties) AS target,
+    address_hash(a.tenant, u.email) AS address_hash,
     least(q.until, a.expires_at) AS quiet_until,
     CASE WHEN a.cancelled_at IS NOT NULL THEN 'cancelled'
          WHEN a.expires_at <= db_now() THEN 'expired'
@@ -126,14 +128,16 @@ told AS (  -- with all that is asked: a join back to it would compare the batch 
 _CLAIMED = """
 claimed AS (
   INSERT INTO deliveries AS d (tenant, id, expires_on, subject, subject_id, recipient, endpoint, channel, lane, state,
-    reason, attempt, fence, lease_owner, lease_until, due_at, accepted_at, created_at, ended_at)
+    reason, attempt, fence, lease_owner, lease_until, due_at, accepted_at, created_at, ended_at,
+    address_hash)
   SELECT j.tenant, j.id, j.expires_on, j.subject, j.subject_id, j.recipient, j.endpoint, $10, $11, s.state,
     j.reason, j.attempt, 1,
     CASE WHEN s.state = 'leased' THEN $12 END,
     CASE WHEN s.state = 'leased' THEN db_now() + make_interval(secs => $13) END,
     CASE j.reason WHEN 'tenant_paused' THEN 'infinity' WHEN 'quiet_hours' THEN j.quiet_until END,
     j.accepted_at, db_now(),
-    CASE WHEN s.state NOT IN ('leased', 'retry') THEN db_now() END
+    CASE WHEN s.state NOT IN ('leased', 'retry') THEN db_now() END,
+    CASE WHEN s.state = 'leased' THEN j.address_hash END
   FROM judged j CROSS JOIN LATERAL (
     SELECT CASE WHEN j.reason IS NULL THEN 'leased' WHEN j.reason IN ('tenant_paused', 'quiet_hours') THEN 'retry'
                 WHEN j.reason IN ('cancelled', 'expired') THEN j.reason ELSE 'skipped' END AS state
@@ -141,7 +145,8 @@ claimed AS (
   ORDER BY j.id
   ON CONFLICT (id, expires_on) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason, fence = d.fence + 1,
     lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until, due_at = EXCLUDED.due_at,
-    ended_at = EXCLUDED.ended_at, released_until = NULL
+    ended_at = EXCLUDED.ended_at, released_until = NULL,
+    address_hash = coalesce(EXCLUDED.address_hash, d.address_hash)
   WHERE d.state = 'retry' AND d.attempt = EXCLUDED.attempt AND d.due_at <= db_now()
   RETURNING d.id, d.state, d.fence
 )
