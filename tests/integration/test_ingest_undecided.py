@@ -79,6 +79,23 @@ async def test_each_door_says_503_in_its_own_shape_the_topic_waits_and_all_is_we
         await ingest.written([topics.SCHEDULED], lambda found: found["notification"]["name"] == "on the topic", 1)
 
 
+async def test_what_nobody_foresaw_elsewhere_has_the_shape_of_send_notification_and_promises_nothing(
+    database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
+) -> None:
+    async with door.ingest(database, kafka_settings, tmp_path) as ingest:
+        await sam.seed(ingest.owner)
+        caller = await sam.caller(ingest, "root", "SUPER_USER")
+        await ingest.owner.execute("REVOKE SELECT ON groups FROM tocsin_ingest")
+        try:
+            said = await caller.send(sent())
+        finally:
+            await ingest.owner.execute("GRANT SELECT ON groups TO tocsin_ingest")
+        assert said.fault == (500, "WSInternalException", "")
+        assert "whether it was sent is unknown" in said.json["message"]
+        assert "denied" not in said.json["message"], "what is inside is told to the log"
+        assert (await caller.send(sent())).status == 200
+
+
 async def test_it_is_logged_once_with_what_to_do_until_a_key_was_decided(database: databases.Database) -> None:
     owner = await asyncpg.connect(database.owner)
     try:
