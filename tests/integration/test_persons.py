@@ -100,6 +100,9 @@ async def test_an_export_tells_what_every_table_holds_and_no_secret_and_nobody_e
     told = next(line["row"] for line in lines if line["table"] == "inbox_items" and line["row"]["timeline"])
     assert told["notification"]["name"] == "Boiler 7"
     assert [delivery["attempts"][0]["outcome"] for delivery in told["deliveries"]] == ["delivered"]
+    schedules = [line["row"] for line in lines if line["table"] == "schedules"]
+    asked = [(row.get("owner"), row["notification"].get("owner")) for row in schedules]
+    assert asked == [(f"sendNotification:{ada.id}",) * 2, (None, None)]
     text = orjson.dumps(lines).decode()
     for secret in ("whsec_secret", "hmac", ada.other, "linus"):
         assert secret not in text

@@ -105,7 +105,7 @@ async def _waiting(owner: asyncpg.Connection, who: Person, told: dict[str, Any])
         said = {
             "recipients": recipients,
             "description": "Dear all" if who.other in recipients else f"Dear {who.id}",
-            "owner": f"sendNotification:{who.id}",
+            "owner": f"sendNotification:{who.other if who.other in recipients else who.id}",
         }
         await owner.execute("UPDATE schedules SET notification = $2 WHERE id = $1", schedule["id"], said)
     await _insert(owner, who, "fanouts", notification_id=uuid.uuid4(), lane="bulk", expires_on=told["expires_on"],

@@ -52,12 +52,15 @@ _RUNS = """
 SELECT id AS place, to_jsonb(r) - 'tenant' AS row FROM runs r
 WHERE tenant = $1 AND recipient = $2 AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4
 """
-_SCHEDULES = """
-SELECT id AS place, to_jsonb(s) - 'tenant'
-  || jsonb_build_object('notification', s.notification || jsonb_build_object('recipients', ARRAY[$2::text])) AS row
+_OTHER_OWNER = f"CASE owner WHEN '{owners.USER_PREFIX}' || $2 THEN '{{}}' ELSE '{{owner}}' END::text[]"
+"""Who else asked for a schedule is nothing about this person."""
+
+_SCHEDULES = f"""
+SELECT id AS place, to_jsonb(s) - 'tenant' - {_OTHER_OWNER} || jsonb_build_object(
+  'notification', s.notification - {_OTHER_OWNER} || jsonb_build_object('recipients', ARRAY[$2::text])) AS row
 FROM schedules s
 WHERE tenant = $1 AND notification -> 'recipients' ? $2::text AND ($3::bigint IS NULL OR id > $3) ORDER BY id LIMIT $4
-"""
+"""  # noqa: S608 - put together of constants
 _FANOUTS = """
 SELECT notification_id AS place,
   jsonb_build_object('notification_id', notification_id, 'created_at', created_at, 'ended_at', ended_at) AS row
@@ -70,7 +73,7 @@ SELECT id AS place, jsonb_build_object('kind', kind, 'notification_id', notifica
 FROM follow_ups WHERE tenant = $1 AND recipient_after = $2 AND ($3::bigint IS NULL OR id > $3) ORDER BY id LIMIT $4
 """
 _NO_OTHERS = "CASE WHEN n.completed_by IS DISTINCT FROM $2 THEN '{\"completed_by\": null}' ELSE '{}' END::jsonb"
-"""Who else completed a notification is nothing about this person."""
+"""Nor is who else completed a notification."""
 
 _ASKED_FOR = f"""
 SELECT id AS place, to_jsonb(n) - 'tenant' || {_NO_OTHERS} AS row FROM notifications n
