@@ -154,6 +154,21 @@ async def test_what_others_have_stays_and_goes_on(console: Console, ada: Person)
     assert (completed["completed_by"], completed["completed_at"] is not None) == (None, True)
 
 
+async def test_a_schedule_that_an_erasure_cancels_is_told_once(console: Console, ada: Person) -> None:
+    await person.everywhere(console.owner, ada)
+    await erased(console, ada.id)
+    await erased(console, ada.id)
+    cancelled = await rows.one(
+        console.owner, "SELECT * FROM schedules WHERE tenant = $1 AND state = 'cancelled'", ada.tenant
+    )
+    packed = await console.owner.fetch("SELECT records FROM outbox")
+    told = [orjson.loads(each.value or b"null") for row in packed for each in outbox.records_of(row["records"])]
+    [event] = [each for each in told if each and each["tenant"] == ada.tenant]
+    assert event["type"] == "tocsin.notification.cancelled.v1"
+    assert event["subject"] == str(cancelled["notification_id"])
+    assert event["data"]["schedule_id"] == cancelled["id"]
+
+
 async def test_a_suppressed_address_stays_suppressed_without_being_known(console: Console, ada: Person) -> None:
     await person.everywhere(console.owner, ada)
     await erased(console, ada.id)

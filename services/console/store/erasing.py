@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from services.console import persons
+from services.console.store.schedules import tell_cancelled
 from shared import owners
 from shared.contract import topics
 from shared.contract.records import Record, recipient_key
@@ -57,10 +58,11 @@ UPDATE schedules SET
   notification = CASE WHEN gone.is_alone THEN notification || $4::jsonb ELSE notification END
     || jsonb_build_object('recipients', (notification -> 'recipients') - $2::text)
 FROM (
-  SELECT id, jsonb_array_length(notification -> 'recipients') = 1
+  SELECT id, state AS state_before, jsonb_array_length(notification -> 'recipients') = 1
     AND coalesce(notification -> 'audience', 'null') = 'null' AS is_alone
   FROM schedules WHERE tenant = $1 AND notification -> 'recipients' ? $2::text ORDER BY id LIMIT $3 FOR UPDATE) gone
 WHERE tenant = $1 AND schedules.id = gone.id
+RETURNING schedules.id, notification_id, state <> state_before AS cancelled
 """
 _SCHEDULES_ASKED_FOR = """
 UPDATE schedules SET notification = notification || jsonb_build_object('owner', $3::text)
@@ -74,7 +76,9 @@ _EMPTIED: dict[str, Any] = {
 
 async def schedules(connection: Connection, tenant: str, user: str, most: int) -> int:
     """Take the user out of up to `most` schedules; one for nobody else is cancelled, and says nothing any more."""
-    return _changed(await connection.execute(_SCHEDULES, tenant, user, most, _EMPTIED))
+    rows = await connection.fetch(_SCHEDULES, tenant, user, most, _EMPTIED)
+    await tell_cancelled(connection, tenant, [row for row in rows if row["cancelled"]])
+    return len(rows)
 
 
 async def schedules_asked_for(connection: Connection, tenant: str, user: str) -> int:

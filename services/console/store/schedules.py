@@ -72,7 +72,7 @@ async def cancel(pool: Pool, tenant: str, schedule: int) -> Schedule | None:
         row = await connection.fetchrow(_CANCEL, tenant, schedule)
         if row is None:
             return None
-        await _tell(connection, tenant, [row])
+        await tell_cancelled(connection, tenant, [row])
     return _schedule(row)
 
 
@@ -97,14 +97,15 @@ async def cancel_owned(pool: Pool, tenant: str, owner: str) -> int:
     while True:
         async with tenant_transaction(pool, tenant) as connection:
             rows = await connection.fetch(_CANCEL_OWNED, tenant, owner, last, _BATCH)
-            await _tell(connection, tenant, rows)
+            await tell_cancelled(connection, tenant, rows)
         count += len(rows)
         if len(rows) < _BATCH:
             return count
         last = max(row["id"] for row in rows)
 
 
-async def _tell(connection: Connection, tenant: str, rows: Sequence[asyncpg.Record]) -> None:
+async def tell_cancelled(connection: Connection, tenant: str, rows: Sequence[asyncpg.Record]) -> None:
+    """Say within the caller's transaction that schedules (`id`, `notification_id`) were cancelled."""
     now = datetime.now(UTC)
     await outbox.add(
         connection,
