@@ -68,6 +68,13 @@ async def test_an_event_goes_with_its_teams(console: Console) -> None:
     assert await ids(console, "/v1/groups/event_team") == ["team-e2"]
 
 
+async def test_a_large_group_is_deleted_soon_though_nobody_analysed_its_table(console: Console) -> None:
+    await directory.team_of(console.owner, "23", 15_000, console.tenant)
+    assert (await console.ask("DELETE", "/v1/groups/team/23")).status == 204
+    await console.ask("PUT", "/v1/groups/team/23", json={"company": "3"})
+    assert await ids(console, "/v1/groups/team/23/members", "user") == []
+
+
 async def test_a_member_changes_status_and_leaves(console: Console) -> None:
     await console.ask("PUT", "/v1/groups/team/23", json={"company": "3"})
     for user in ("ada", "eu%2Fgrace"):

@@ -80,11 +80,9 @@ SELECT kind, id FROM groups
 WHERE tenant = $1 AND ((kind = $2 AND id = $4) OR (kind = $3 AND parent = $4))
 """
 _EMPTY = """
-WITH portion AS (
-  SELECT user_id FROM group_members WHERE tenant = $1 AND kind = $2 AND group_id = $3 LIMIT $4)
-DELETE FROM group_members USING portion
-WHERE tenant = $1 AND kind = $2 AND group_id = $3 AND group_members.user_id = portion.user_id
-"""
+DELETE FROM group_members WHERE tenant = $1 AND kind = $2 AND group_id = $3 AND user_id = ANY (ARRAY(
+  SELECT user_id FROM group_members WHERE tenant = $1 AND kind = $2 AND group_id = $3 LIMIT $4))
+"""  # an array, since a join compares each with each while the table is not analysed: two minutes for 15,000
 _DELETE = "DELETE FROM groups WHERE tenant = $1 AND kind = $2 AND id = $3"
 
 
