@@ -114,6 +114,11 @@ def newest(changes: Iterable[DirectoryChanged]) -> dict[bytes, DirectoryChanged]
     return found
 
 
+def gone_group(change: DirectoryChanged) -> GroupKey | None:
+    """The group that a change removes, if it does."""
+    return None if change.removed is None else change.removed.group
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What changes do to the directory: what is put first, then what is removed with all that hangs on it."""

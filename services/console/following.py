@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -83,6 +83,7 @@ class Following:
 
     async def _apply(self, tenant: str, told: Sequence[Told]) -> None:
         newest = changes.newest(each.message for each in told)
+        await self._empty_gone_groups(tenant, newest)
         async with tenant_transaction(self._pool, tenant) as connection:
             raised = await versions.raised(
                 connection, tenant, {subject: change.version for subject, change in newest.items()}
@@ -100,6 +101,16 @@ class Following:
             await users.delete(connection, tenant, effect.gone_users)
         self._metrics.changes.labels("applied").inc(len(counting))
         self._metrics.changes.labels("passed_over").inc(len(told) - len(counting))
+
+    async def _empty_gone_groups(self, tenant: str, newest: Mapping[bytes, DirectoryChanged]) -> None:
+        """Empty the groups whose removal counts, before the transaction that removes them: it has a time limit."""
+        gone = {subject: group for subject, change in newest.items() if (group := changes.gone_group(change))}
+        if not gone:
+            return
+        async with tenant_transaction(self._pool, tenant) as connection:
+            newer = await versions.newer(connection, tenant, {subject: newest[subject].version for subject in gone})
+        for subject in newer:
+            await groups.empty(self._pool, tenant, gone[subject].kind, gone[subject].id)
 
     async def _without_erased(
         self, connection: Connection, tenant: str, told: Sequence[DirectoryChanged]

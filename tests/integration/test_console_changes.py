@@ -1,5 +1,6 @@
 """`directory.changes` on real Kafka and PostgreSQL: applied once, in whatever order it comes, poison put aside."""
 
+import asyncio
 import itertools
 import json
 import random
@@ -26,7 +27,7 @@ from shared.postgres import outbox
 from shared.postgres.burial import PoisonLimitError
 from shared.postgres.pool import Pool, open_pool
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.support import databases, rows, service, waiting
+from tests.support import databases, directory, rows, service, waiting
 
 EXAMPLES = sorted(generate.EXAMPLES.glob("tocsin.directory.changed.v1*.json"))
 
@@ -175,6 +176,22 @@ async def test_a_removal_takes_along_what_hangs_on_it(bench: Bench) -> None:
     await bench.tell(change(2, removed={"member": {"kind": "team", "group": "23", "user": "bob"}}))
     await bench.tell(change(2, removed={"user": {"id": "ada"}}))
     assert await bench.ask("SELECT group_id, user_id FROM group_members") == []
+
+
+async def test_a_removed_group_is_empty_before_the_transaction_that_removes_it(bench: Bench) -> None:
+    await bench.tell(change(1, **TEAM), change(1, **ADA), change(1, **MEMBER))
+    async with directory.kept(bench.owner, "team/23", rows.TENANT) as left:
+        removing = asyncio.create_task(bench.tell(change(2, removed={"group": {"kind": "team", "id": "23"}})))
+        await waiting.until(left.nothing_else, 20, "the team has no members")
+    await removing
+    assert await bench.ask("SELECT id FROM groups") == []
+
+
+async def test_a_removal_that_comes_late_takes_nobody_out_of_the_group(bench: Bench) -> None:
+    await bench.tell(change(5, **TEAM), change(1, **ADA), change(1, **MEMBER))
+    for late in (4, 5):
+        await bench.tell(change(late, removed={"group": {"kind": "team", "id": "23"}}))
+    assert await bench.ask(EVERYTHING) == KNOWN
 
 
 async def test_who_gets_the_id_of_a_removed_user_does_not_get_its_tokens(bench: Bench) -> None:

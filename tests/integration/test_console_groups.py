@@ -1,12 +1,13 @@
 """Groups and members over the console's API and from files."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from shared.access import Scope
-from tests.support import api, consoles, directory
+from tests.support import api, consoles, directory, waiting
 from tests.support.api import Answer
 from tests.support.consoles import Console, Site
 
@@ -73,6 +74,19 @@ async def test_a_large_group_is_deleted_soon_though_nobody_analysed_its_table(co
     assert (await console.ask("DELETE", "/v1/groups/team/23")).status == 204
     await console.ask("PUT", "/v1/groups/team/23", json={"company": "3"})
     assert await ids(console, "/v1/groups/team/23/members", "user") == []
+
+
+async def test_what_hangs_on_a_group_is_gone_before_the_transaction_that_deletes_it(console: Console) -> None:
+    owner, tenant = console.owner, console.tenant
+    await directory.group(owner, "event/e1", ["ada"], tenant=tenant)
+    everybody = [f"u{number}" for number in range(15_000)]
+    for team, members in (("event_team/456", everybody), ("event_team/459", ["ada"])):
+        await directory.group(owner, team, members, parent="e1", tenant=tenant)
+    async with directory.kept(owner, "event/e1", tenant) as left:
+        deleting = asyncio.create_task(console.ask("DELETE", "/v1/groups/event/e1"))
+        await waiting.until(left.nothing_else, 20, "the event has neither members nor teams")
+    assert (await deleting).status == 204
+    assert (await console.ask("GET", "/v1/groups/event/e1")).status == 404
 
 
 async def test_a_member_changes_status_and_leaves(console: Console) -> None:

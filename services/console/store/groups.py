@@ -10,7 +10,8 @@ from shared.postgres.audiences import Group, group, group_of
 from shared.postgres.pool import Connection, Pool, tenant_transaction
 
 _MEMBERS_AT_ONCE = 10_000
-"""A statement has a time limit, which a million members at once would pass."""
+_PARTS_AT_ONCE = 1_000
+"""What one transaction takes away: it has a time limit, which a million members at once would pass."""
 
 _PUT = """
 INSERT INTO groups (tenant, kind, id, name, company, parent)
@@ -83,16 +84,56 @@ _EMPTY = """
 DELETE FROM group_members WHERE tenant = $1 AND kind = $2 AND group_id = $3 AND user_id = ANY (ARRAY(
   SELECT user_id FROM group_members WHERE tenant = $1 AND kind = $2 AND group_id = $3 LIMIT $4))
 """  # an array, since a join compares each with each while the table is not analysed: two minutes for 15,000
-_DELETE = "DELETE FROM groups WHERE tenant = $1 AND kind = $2 AND id = $3"
+_DELETE = "DELETE FROM groups WHERE tenant = $1 AND kind = $2 AND id = ANY ($3::text[])"
+
+
+async def empty(pool: Pool, tenant: str, kind: GroupKind, group_id: str) -> None:
+    """Take from a group what `delete` takes, but itself, in transactions of a bounded number of rows each.
+
+    It comes before `delete`, whose one transaction has a time limit, and may be repeated.
+    """
+    async with tenant_transaction(pool, tenant) as connection:
+        parts = await _parts(connection, tenant, kind, group_id)
+    while parts:
+        async with tenant_transaction(pool, tenant) as connection:
+            emptied = await _emptied(connection, tenant, parts[:_PARTS_AT_ONCE])
+            if below := [part.id for part in parts[:emptied] if part.kind is not kind]:
+                await connection.execute(_DELETE, tenant, _kind_below(kind), below)
+        parts = parts[emptied:]
 
 
 async def delete(connection: Connection, tenant: str, kind: GroupKind, group_id: str) -> bool:
     """Delete a group with its members, and an event or library with its teams or entries; False when there is none."""
-    below = next((child for child, above in PARENT_KINDS.items() if above is kind), None)
-    parts = await connection.fetch(_PARTS, tenant, kind, below, group_id)
+    parts = await _parts(connection, tenant, kind, group_id)
     for part in parts:
-        deleted = f"DELETE {_MEMBERS_AT_ONCE}"
-        while deleted == f"DELETE {_MEMBERS_AT_ONCE}":
-            deleted = await connection.execute(_EMPTY, tenant, part["kind"], part["id"], _MEMBERS_AT_ONCE)
-        await connection.execute(_DELETE, tenant, part["kind"], part["id"])
-    return any(part["kind"] == kind for part in parts)
+        await connection.execute(_EMPTY, tenant, part.kind, part.id, None)
+        await connection.execute(_DELETE, tenant, part.kind, [part.id])
+    return any(part.kind is kind for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A group that goes with the one that is deleted, or that one."""
+
+    kind: GroupKind
+    id: str
+
+
+async def _parts(connection: Connection, tenant: str, kind: GroupKind, group_id: str) -> list[_Part]:
+    rows = await connection.fetch(_PARTS, tenant, kind, _kind_below(kind), group_id)
+    return [_Part(GroupKind(row["kind"]), row["id"]) for row in rows]
+
+
+def _kind_below(kind: GroupKind) -> GroupKind | None:
+    return next((child for child, above in PARENT_KINDS.items() if above is kind), None)
+
+
+async def _emptied(connection: Connection, tenant: str, parts: Sequence[_Part]) -> int:
+    """How many of these are without members now, from the first on."""
+    room = _MEMBERS_AT_ONCE
+    for number, part in enumerate(parts):
+        deleted = await connection.execute(_EMPTY, tenant, part.kind, part.id, room)
+        room -= int(deleted.removeprefix("DELETE "))
+        if room == 0:
+            return number
+    return len(parts)

@@ -20,6 +20,21 @@ async def raised(connection: Connection, tenant: str, versions: Mapping[bytes, i
     return {row["subject"] for row in rows}
 
 
+_NEWER = """
+SELECT told.subject FROM unnest($2::bytea[], $3::bigint[]) AS told (subject, version)
+WHERE NOT EXISTS (
+  SELECT FROM directory_versions known
+  WHERE known.tenant = $1 AND known.subject = told.subject AND known.version >= told.version)
+ORDER BY told.subject
+"""
+
+
+async def newer(connection: Connection, tenant: str, versions: Mapping[bytes, int]) -> list[bytes]:
+    """The subjects that `raised` would name, in order."""
+    rows = await connection.fetch(_NEWER, tenant, list(versions), list(versions.values()))
+    return [row["subject"] for row in rows]
+
+
 _KNOWN_TENANTS = "SELECT id FROM tenants WHERE id = ANY ($1::text[])"
 
 
