@@ -1,6 +1,8 @@
 """Bodies of more than a mebibyte, read only while there is room: memory must not grow with their number (B5)."""
 
 import asyncio
+import contextlib
+import ctypes
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +21,8 @@ _BODY_SECONDS = 60.0
 """Longest reading of one body: a caller that only pretends to send must not hold its room for ever."""
 
 ROOM_BYTES = 48 * 1_048_576
-"""What large bodies may hold at once. Parsed, encoded and on its way to PostgreSQL each is there four times."""
+"""What large bodies may hold at once, or a larger one alone. Parsed, encoded and on its way to PostgreSQL each is there
+four times."""
 
 
 class Room:
@@ -71,6 +74,7 @@ class LargeBodies:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        _have_large_blocks_returned()
 
     @asynccontextmanager
     async def body_of(self, request: Request, most_bytes: int) -> AsyncIterator[bytearray]:
@@ -123,3 +127,15 @@ def _refuse_over(most_bytes: int, size_bytes: int) -> None:
     if size_bytes > most_bytes:
         detail = f"the body has more than {most_bytes:,} bytes; send less at once"
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+_M_MMAP_THRESHOLD = -3
+
+
+def _have_large_blocks_returned() -> None:
+    """Have glibc map each large block by itself.
+
+    Else it learns from the first that are freed to keep those that follow, and a hundred megabytes stay for ever.
+    """
+    with contextlib.suppress(AttributeError):  # another C library, which has no such habit
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAX_BODY_BYTES)
