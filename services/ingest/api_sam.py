@@ -54,7 +54,7 @@ def send() -> dict[str, Any]:
         "403": "The user has no role that may send, or none for this company.",
         "404": "There is no such event, smart library or entry.",
         "408": "The body was not there in time.",
-        "413": "The body is larger than the longest emailBody and a mebibyte.",
+        "413": "The body is larger than the longest emailBody, however it is escaped, and a mebibyte.",
         "422": "The idempotency key was used for another body.",
         "500": "Something unforeseen.",
         "503": "The directory or Kafka is away, or too much is under way; see Retry-After.",

@@ -30,7 +30,7 @@ class UnfitDocumentError(ValueError):
         self.error = FieldError(pointer="", code=code, detail=detail)
 
 
-def parsed(raw: bytes) -> Any:
+def parsed(raw: bytes | bytearray) -> Any:
     """The document in `raw`.
 
     Raises:
@@ -39,8 +39,21 @@ def parsed(raw: bytes) -> Any:
     """
     if len(raw) > MAX_BODY_BYTES:
         raise UnfitDocumentError("too_large", f"the body has more than {MAX_BODY_BYTES:,} bytes; send less at once")
+    document = _decoded(raw)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
+        raise _TOO_DEEP
+    return document
+
+
+def text(raw: bytes) -> str:
+    """The text that is written as a JSON string in `raw`, of whatever length; raises as `parsed`."""
+    found: str = _decoded(raw)
+    return found
+
+
+def _decoded(raw: bytes | bytearray) -> Any:
     try:
-        document = _DECODER.decode(raw.decode())
+        return _DECODER.decode(raw.decode())
     except UnicodeDecodeError as error:
         raise UnfitDocumentError("not_utf8", f"byte {error.start} is not UTF-8; send JSON in UTF-8") from error
     except json.JSONDecodeError as error:
@@ -48,9 +61,6 @@ def parsed(raw: bytes) -> Any:
         raise UnfitDocumentError("not_json", f"not JSON: {error.msg} at {where}; send a JSON object") from error
     except RecursionError as error:
         raise _TOO_DEEP from error
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
-        raise _TOO_DEEP
-    return document
 
 
 def unstorable(document: Any) -> list[FieldError]:

@@ -240,8 +240,10 @@ def test_the_name_of_a_zone_has_its_limit_though_no_zone_reaches_it(length: int,
         pytest.param(b"hello", "not JSON", id="not JSON"),
         pytest.param(b'{"message": "\xff"}', "not UTF-8", id="not UTF-8"),
         pytest.param(b'{"key": "1", "key": "2"}', "stands twice", id="a field twice"),
-        pytest.param(b"[" * 2_000_000, "not JSON", id="large and no document"),
-        pytest.param(json.dumps({"x": "x" * 2_000_000}).encode(), "without its emailBody", id="large elsewhere"),
+        pytest.param(b"[" * 2_000_000, "without the text of its emailBody", id="large and no document"),
+        pytest.param(
+            json.dumps({"x": "x" * 2_000_000}).encode(), "without the text of its emailBody", id="large elsewhere"
+        ),
     ],
 )
 def test_what_is_no_document_says_why(raw: bytes, said: str) -> None:

@@ -176,19 +176,17 @@ def _key_of(request: Request) -> str | list[Fault] | None:
 async def _read(raw: bytearray, *, keyed: bool) -> tuple[SendNotification, bytes] | list[Fault]:
     """The body and its hash (empty unless `keyed`), read off the event loop where that takes long.
 
-    `raw` is given back empty.
+    A large `raw` is given back empty.
     """
-    content = bytes(raw)
-    raw.clear()
-    if len(content) <= reading.LARGEST_AT_ONCE:
-        return _understood(content, keyed=keyed)
-    return await asyncio.to_thread(_understood, content, keyed=keyed)
+    if len(raw) <= reading.LARGEST_AT_ONCE:
+        return _understood(raw, keyed=keyed)
+    return await asyncio.to_thread(_understood, raw, keyed=keyed)
 
 
-def _understood(content: bytes, *, keyed: bool) -> tuple[SendNotification, bytes] | list[Fault]:
+def _understood(raw: bytearray, *, keyed: bool) -> tuple[SendNotification, bytes] | list[Fault]:
     if keyed:
-        return reading.read_hashed(content)
-    found = reading.read(content)
+        return reading.read_hashed(raw)
+    found = reading.read(raw)
     return found if isinstance(found, list) else (found, b"")
 
 
