@@ -26,7 +26,10 @@ class NotAllowedError(PermissionError):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """The notification a script is about; `recipients` holds the first 10,000 of `recipient_count`."""
+    """The notification a script is about.
+
+    `recipients` holds the first 10,000 of `recipient_count`; for a script of one recipient only that one.
+    """
 
     id: UUID
     tenant: str

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.dispatcher.runs import store
 from shared import owners, plugins
 from shared.contract import ids, topics
 from shared.contract.messages import NotificationAccepted
+from shared.postgres import pool as postgres
 from shared.runtime.settings import KafkaSettings
 from tests.support import intake, notifications, plugin, waiting
 from tests.support.databases import Database
@@ -339,3 +341,19 @@ SELECT tenant, gen_random_uuid(), expires_on, 'notification', id, 'u0', 'e' || n
 FROM notifications, generate_series(1, $4::integer) AS number WHERE tenant = $1 AND id = $2
 RETURNING id
 """
+
+
+async def test_a_tenants_many_scripts_do_not_hold_up_another_tenants(bench_of: Any) -> None:
+    async with bench_of() as bench:
+        await intake.users(bench.database, 1)
+        await intake.users(bench.database, 1, tenant="globex")
+        await bench.take_in(*(message("politely", "u0") for _ in range(5)))
+        await bench.take_in(message("politely", "u0", tenant="globex"), message("politely", "u0", tenant="globex"))
+        leased = []
+        async with postgres.transaction(bench.pool) as connection:
+            for _ in range(7):
+                run = await store.lease(connection, "test", 60.0)
+                assert run is not None
+                leased.append(run.tenant)
+            assert await store.lease(connection, "test", 60.0) is None
+        assert leased == [TENANT, "globex", TENANT, "globex", TENANT, TENANT, TENANT]

@@ -96,9 +96,9 @@ class Background:
             return None
         seconds = self.settings.script_seconds + _LEASE_MARGIN_SECONDS
         async with postgres.transaction(self.pool) as connection:
-            leased = await store.lease(connection, 1, self.owner, seconds)
+            leased = await store.lease(connection, self.owner, seconds)
         failpoint("dispatcher.runs.after_lease")
-        return leased[0] if leased else None
+        return leased
 
     async def _work(self, run: Run, room: asyncio.Semaphore, stop: asyncio.Event) -> None:
         try:

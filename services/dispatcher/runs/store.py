@@ -24,28 +24,45 @@ async def insert(connection: Connection, planned: Iterable[Planned]) -> None:
         await connection.execute(_INSERT, *columns(rows))
 
 
-# While fan-out still writes recipients, nobody could say who they are: the run waits for it. Paused tenants wait too.
+# Tenants take turns, the one with the fewest under way first: one's ten thousand scripts hold up nobody else's. A step
+# along the index finds each tenant that has something to do, and only the run that is chosen is locked. While fan-out
+# still writes recipients, nobody could say who they are: the run waits for it. Paused tenants wait too.
 _LEASE = """
-WITH due AS (
-  SELECT r.id FROM runs r JOIN tenants t ON t.id = r.tenant AND t.state = 'active'
-  WHERE r.state = 'waiting' AND r.due_at <= db_now()
-    AND NOT EXISTS (SELECT FROM fanouts f WHERE f.notification_id = r.notification_id AND f.ended_at IS NULL)
-  ORDER BY r.due_at LIMIT $1 FOR UPDATE OF r SKIP LOCKED)
+WITH RECURSIVE named AS (
+  (SELECT tenant FROM runs WHERE state = 'waiting' ORDER BY tenant LIMIT 1)
+  UNION ALL
+  SELECT (SELECT r.tenant FROM runs r WHERE r.state = 'waiting' AND r.tenant > n.tenant ORDER BY r.tenant LIMIT 1)
+  FROM named n WHERE n.tenant IS NOT NULL
+), turns AS (
+  SELECT t.id AS tenant, (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.state = 'leased') AS under_way,
+    (SELECT min(due_at) FROM runs r WHERE r.tenant = t.id AND r.state = 'waiting') AS due_at
+  FROM named n JOIN tenants t ON t.id = n.tenant AND t.state = 'active'
+), chosen AS (
+  SELECT due.id
+  FROM (SELECT tenant FROM turns WHERE due_at <= db_now() ORDER BY under_way, due_at) turn
+  CROSS JOIN LATERAL (
+    SELECT r.id FROM runs r
+    WHERE r.tenant = turn.tenant AND r.state = 'waiting' AND r.due_at <= db_now()
+      AND NOT EXISTS (SELECT FROM fanouts f WHERE f.notification_id = r.notification_id AND f.ended_at IS NULL)
+    ORDER BY r.due_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED) due
+  LIMIT 1)
 UPDATE runs r
-SET state = 'leased', fence = r.fence + 1, lease_owner = $2, lease_until = db_now() + make_interval(secs => $3)
-FROM due WHERE r.id = due.id
+SET state = 'leased', fence = r.fence + 1, lease_owner = $1, lease_until = db_now() + make_interval(secs => $2)
+FROM chosen WHERE r.id = chosen.id
 RETURNING r.tenant, r.id, r.kind, r.name, r.notification_id, r.expires_on, r.recipient, r.attempt, r.fence,
   extract(epoch FROM db_now() - r.created_at)::float8 AS age_seconds
 """
 
 
-async def lease(connection: Connection, most: int, owner: str, seconds: float) -> list[Run]:
-    """Lease up to `most` runs that are due, the longest due first."""
-    return [
-        Run(row["tenant"], row["id"], RunKind(row["kind"]), row["name"], row["notification_id"], row["expires_on"],
-            row["recipient"], row["attempt"], row["fence"], row["age_seconds"])
-        for row in await connection.fetch(_LEASE, most, owner, seconds)
-    ]  # fmt: skip
+async def lease(connection: Connection, owner: str, seconds: float) -> Run | None:
+    """Lease the run whose turn it is: of the tenant with the fewest under way the one that is due the longest."""
+    row = await connection.fetchrow(_LEASE, owner, seconds)
+    if row is None:
+        return None
+    return Run(
+        row["tenant"], row["id"], RunKind(row["kind"]), row["name"], row["notification_id"], row["expires_on"],
+        row["recipient"], row["attempt"], row["fence"], row["age_seconds"],
+    )  # fmt: skip
 
 
 # Its process died or froze while it ran. At a start, what the same process held before needs no wait for its lease.

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -108,7 +110,7 @@ async def of_run(connection: Connection, run: Run) -> Subject | None:
     row = await connection.fetchrow(_SUBJECT, *key, owners.USER_PREFIX)
     if row is None:
         return None
-    recipients = [each["recipient"] for each in await connection.fetch(_RECIPIENTS, *key, MAX_RECIPIENTS)]
+    recipients = [run.recipient] if run.recipient is not None else await _recipients(connection, key)
     recipient = None if run.recipient is None else await _recipient(connection, run.tenant, run.recipient)
     return Subject(
         _notification(row, recipients), recipient, _due(row) if run.kind is RunKind.JOB else None,
@@ -138,6 +140,10 @@ async def beyond(connection: Connection, run: Run, companies: Collection[str], c
         _BEYOND, run.tenant, run.notification_id, run.expires_on, list(companies), named
     )
     return None if stranger is None else f"recipient {stranger}"
+
+
+async def _recipients(connection: Connection, key: tuple[str, UUID, date]) -> list[str]:
+    return [each["recipient"] for each in await connection.fetch(_RECIPIENTS, *key, MAX_RECIPIENTS)]
 
 
 async def _recipient(connection: Connection, tenant: str, recipient: str) -> Recipient:

@@ -1,0 +1,2 @@
+-- Runs are found by tenant; see 0026.
+DROP INDEX runs_due;
