@@ -170,7 +170,7 @@ async def test_the_admins_get_one_mail_with_counts_and_failures_when_a_team_was_
         [dead] = [one for one in await outside.ended(system, sent, 2) if one["state"] == "dead"]
         assert f"1 dead ({dead['reason']})" in mail["text"]
         assert "1 sent" in mail["text"]
-        assert f"unhooked: push, {dead['reason']}" in mail["text"]
+        assert f"tocsin trace {sent}" in mail["text"]
 
 
 async def test_a_touched_asset_is_told_on_its_topic(caller: Caller) -> None:

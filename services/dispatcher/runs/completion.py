@@ -20,10 +20,8 @@ _AGE_SHARE = 10
 
 _LONGEST_NAME = 255
 _LONGEST_TEXT = 4_096
-_MOST_FAILURES = 20
 
 _UNDER_WAY = frozenset({DeliveryState.LEASED, DeliveryState.RETRY})
-_FAILURES = frozenset({DeliveryState.DEAD, DeliveryState.EXPIRED, DeliveryState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,6 @@ class Tally:
     state: DeliveryState
     reason: str | None
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One delivery that failed."""
-
-    recipient: str
-    channel: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +71,25 @@ def next_look_seconds(age_seconds: float) -> float:
     return min(_LONGEST_LOOK_SECONDS, max(_FIRST_LOOK_SECONDS, age_seconds / _AGE_SHARE))
 
 
-def reports(standing: Standing, failures: Sequence[Failure], admins: Iterable[Admin]) -> list[dict[str, Any]]:
-    """The notifications that tell the admins, as native bodies, one a language: by mail, at once, and once."""
+def reports(standing: Standing, admins: Iterable[Admin]) -> list[dict[str, Any]]:
+    """The notifications that tell the admins, as native bodies, one a language: by mail, at once, and once.
+
+    They name no recipient: whom a text names, an erasure does not find. The command they end with does.
+    """
     by_language: dict[str, list[str]] = defaultdict(list)
     for admin in admins:
         by_language[words.language_of(admin.locale)].append(admin.id)
     return [
-        _report(standing, failures, recipients, words.in_language(language))
+        _report(standing, recipients, words.in_language(language))
         for language, recipients in sorted(by_language.items())
     ]
 
 
-def _report(standing: Standing, failures: Sequence[Failure], recipients: list[str], said: Words) -> dict[str, Any]:
+def _report(standing: Standing, recipients: list[str], said: Words) -> dict[str, Any]:
     return {
         "source": SOURCE,
         "name": said.text("completion", "name", name=standing.name)[:_LONGEST_NAME],
-        "description": _text(standing, failures, said)[:_LONGEST_TEXT],
+        "description": _text(standing, said),
         "recipients": recipients,
         "importance": "info",
         "class": CLASS,
@@ -107,23 +99,15 @@ def _report(standing: Standing, failures: Sequence[Failure], recipients: list[st
     }
 
 
-def _text(standing: Standing, failures: Sequence[Failure], said: Words) -> str:
+def _text(standing: Standing, said: Words) -> str:
     lines = [said.counted("completion", "ended", standing.recipients, name=standing.name), ""]
     none = said.text("completion", "none")
     lines += [f"- {line}" for line in [_counts(standing, channel, said) for channel in _channels(standing)] or [none]]
     lost = standing.meant - standing.begun
     if lost > 0:
         lines.append("- " + said.counted("completion", "lost", lost))
-    if failures:
-        more = len(failures) > _MOST_FAILURES
-        lines += [
-            "",
-            said.counted("completion", "first_failed", _MOST_FAILURES) if more else said.text("completion", "failed"),
-            "",
-        ]
-    for one in failures[:_MOST_FAILURES]:
-        lines.append(f"- {one.recipient}: {said.text('channel', one.channel)}, {one.reason}")
-    return "\n".join([*lines, "", said.text("completion", "rest", command=f"`tocsin trace {standing.id}`")])
+    end = "\n\n" + said.text("completion", "each", command=f"`tocsin trace {standing.id}`")
+    return "\n".join(lines)[: _LONGEST_TEXT - len(end)] + end
 
 
 def _channels(standing: Standing) -> list[str]:
@@ -139,8 +123,3 @@ def _counts(standing: Standing, channel: str, said: Words) -> str:
     every = sorted(counts.items(), key=lambda pair: -pair[1])
     told = ", ".join(f"{said.number(count)} {state}" for state, count in every)
     return f"{said.text('channel', channel)}: {told}"
-
-
-def failed_states() -> list[str]:
-    """The states whose deliveries are named one by one."""
-    return sorted(_FAILURES)

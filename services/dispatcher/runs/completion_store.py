@@ -1,7 +1,6 @@
-"""What completion asks: where a notification stands, which deliveries failed, and who its tenant's admins are."""
+"""What completion asks: where a notification stands, and who its tenant's admins are."""
 
-from services.dispatcher.runs import completion
-from services.dispatcher.runs.completion import Admin, Failure, Standing, Tally
+from services.dispatcher.runs.completion import Admin, Standing, Tally
 from services.dispatcher.runs.planning import Run
 from shared.contract.outcomes import DeliveryState
 from shared.contract.requests import MAX_RECIPIENTS
@@ -47,23 +46,6 @@ async def standing(connection: Connection, run: Run) -> Standing | None:
         run.notification_id, meant["name"], meant["recipients"], int(meant["meant"]), sum(row["begun"] for row in rows),
         meant["undigested"], meant["is_past"], tallies,
     )  # fmt: skip
-
-
-_FAILURES = """
-SELECT recipient, channel, coalesce(reason, state) AS reason FROM deliveries
-WHERE tenant = $1 AND subject = 'notification' AND subject_id = $2 AND expires_on = $3 AND state = ANY ($4::text[])
-ORDER BY ended_at, id LIMIT $5
-"""
-
-_SHOWN = 21
-"""One more than a mail names, so that it can say that there are more."""
-
-
-async def failures(connection: Connection, run: Run) -> list[Failure]:
-    """The first deliveries of a notification that failed."""
-    key = (run.tenant, run.notification_id, run.expires_on)
-    rows = await connection.fetch(_FAILURES, *key, completion.failed_states(), _SHOWN)
-    return [Failure(row["recipient"], row["channel"], row["reason"]) for row in rows]
 
 
 _ADMINS = """

@@ -127,7 +127,6 @@ class Background:
         async with postgres.transaction(self.pool) as connection:
             standing = await completion_store.standing(connection, run)
             if standing is not None and standing.has_ended:
-                failures = await completion_store.failures(connection, run)
                 admins = await completion_store.admins(connection, run.tenant)
         if standing is None:
             await self.endings.nothing_to_do(run, Reason.EXPIRED)
@@ -135,7 +134,7 @@ class Background:
         if not standing.has_ended:
             await self.endings.again(run, None, completion.next_look_seconds(run.age_seconds))
             return "again"
-        await self.endings.reported(run, completion.reports(standing, failures, admins))
+        await self.endings.reported(run, completion.reports(standing, admins))
         _log.info("notification_ended", notification_id=str(run.notification_id), admins=len(admins))
         return "done"
 
