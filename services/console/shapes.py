@@ -85,7 +85,7 @@ def storable(value: Any) -> Any:
         text = orjson.dumps(value)
     except TypeError as error:
         raise ValueError("contains text that is not valid Unicode, or numbers out of range") from error
-    if b"\\u0000" in text:
+    if b"\\u0000" in text.replace(b"\\\\", b""):  # behind a backslash of the text's own it is no escape
         raise ValueError("contains a NUL character, which cannot be stored; remove it")
     if len(text) > MAX_OPTIONS_BYTES:
         raise ValueError(f"is larger than {MAX_OPTIONS_BYTES} bytes of JSON; make it smaller")

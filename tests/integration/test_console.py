@@ -241,7 +241,7 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
     listed = (await console.ask("GET", "/v1/importances")).json["items"]
     assert [one["name"] for one in listed] == ["warning", "primary", "success", "info", "default", "danger"]
     assert (await console.ask("GET", "/v1/importances/info")).json["cssClass"] == "bg-info"
-    value = {"value": {"nested": [1, True, None]}}
+    value = {"value": {"nested": [1, True, None], "no NUL, but its name": "[^\\u0000]"}}
     assert (await console.ask("PUT", "/v1/properties/a.b", json=value)).json == {"name": "a.b", **value}
     assert (await console.ask("GET", "/v1/properties/a.b")).json == {"name": "a.b", **value}
     assert (await console.ask("GET", "/v1/properties/none")).status == 404
@@ -258,6 +258,7 @@ async def test_classes_importances_and_properties_are_put_and_read(console: Cons
         ("/v1/classes/a", {"name": "A", "options": {"window_seconds": 518_400}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"email": {}}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"x": "a\u0000"}}, "/options"),
+        ("/v1/classes/a", {"name": "A", "options": {"x": "a\\\u0000"}}, "/options"),
         ("/v1/classes/a", {"name": "A", "options": {"x": "y" * 17_000}}, "/options"),
         ("/v1/importances/danger", {"retention": 0, "cssClass": "", "sort": 1, "send": True}, "/retention"),
         ("/v1/importances/danger", {"retention": 7, "cssClass": '"><', "sort": 1, "send": True}, "/cssClass"),
