@@ -51,6 +51,10 @@ class StoredKey:
         """Whether the key has a scope, or the one that includes all."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
+    def may_publish(self) -> bool:
+        """Whether the key may publish notifications, be it of one class."""
+        return self.allows(Scope.PUBLISH) or any(scope.startswith(f"{Scope.PUBLISH}:") for scope in self.scopes)
+
     def allows_class(self, class_key: str) -> bool:
         """Whether the key may publish notifications of a class."""
         return self.allows(Scope.PUBLISH) or f"publish:{class_key}" in self.scopes

@@ -26,6 +26,10 @@ def requires(scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
 
     It raises ProblemError: 401 without a key that is valid now, 403 when the key lacks `scope`.
     """
+    return _requires(scope, lambda key: key.allows(scope))
+
+
+def _requires(scopes: str, allowed: Callable[[StoredKey], bool]) -> Callable[..., Awaitable[StoredKey]]:
 
     async def authorised(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -38,8 +42,8 @@ def requires(scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED, "this API key is unknown, has expired or was revoked; make or rotate one"
             )
-        if not key.allows(scope):
-            raise ProblemError(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {scope}")
+        if not allowed(key):
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {scopes}")
         return key
 
     return authorised
@@ -48,6 +52,7 @@ def requires(scope: Scope) -> Callable[..., Awaitable[StoredKey]]:
 AdminKey = Annotated[StoredKey, Depends(requires(Scope.ADMIN))]
 DirectoryKey = Annotated[StoredKey, Depends(requires(Scope.DIRECTORY))]
 TraceKey = Annotated[StoredKey, Depends(requires(Scope.TRACE))]
+PublishKey = Annotated[StoredKey, Depends(_requires("publish or publish:<class>", StoredKey.may_publish))]
 MailKey = Annotated[StoredKey, Depends(requires(Scope.MAIL))]
 RedriveKey = Annotated[StoredKey, Depends(requires(Scope.REDRIVE))]
 """The key behind a request, with the scope in the name."""

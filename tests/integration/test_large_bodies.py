@@ -79,6 +79,11 @@ async def test_without_the_scope_nothing_is_kept(ingest: door.Ingest) -> None:
     assert (await upload(ingest, b"x", Authorization="Bearer tk_none"))[0] == 401
 
 
+async def test_who_may_publish_one_class_may_upload_the_body_that_a_mail_of_it_names(ingest: door.Ingest) -> None:
+    alarms = await ingest.new_key(["publish:alarms"])
+    assert (await upload(ingest, b"x", Authorization=f"Bearer {alarms}"))[0] == 201
+
+
 async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
     for start in range(0, len(content), size):
         yield content[start : start + size]
@@ -157,7 +162,7 @@ def peak_from_here(ingest: door.Ingest) -> Callable[[], int]:
 
 async def test_the_console_takes_them_too(postgres_server: str, tmp_path: pathlib.Path) -> None:
     async with consoles.running(postgres_server, tmp_path) as site:
-        publisher = await console_key(site.owner, "acme", [Scope.PUBLISH])
+        publisher = await console_key(site.owner, "acme", ["publish:alarms"])
         made = await site.client.ask("POST", "/v1/bodies", publisher, data=io.BytesIO(b"<p>" + b"x" * 2_000_000))
         assert (made.status, made.json["characters"]) == (201, 2_000_003)
         huge = io.BytesIO(b"x" * (4 * LONGEST + 1))

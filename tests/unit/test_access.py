@@ -63,6 +63,14 @@ def test_a_scope_allows_publishing_a_class(scopes: set[str], class_key: str, all
 
 
 @pytest.mark.parametrize(
+    ("scopes", "may"), [({"publish"}, True), ({"admin"}, True), ({"publish:alarms"}, True), ({"mail", "trace"}, False)]
+)
+def test_who_may_publish_some_class_may_publish(scopes: set[str], may: bool) -> None:  # noqa: FBT001
+    _, key = access.new_key()
+    assert replace(stored(key), scopes=frozenset(scopes)).may_publish() is may
+
+
+@pytest.mark.parametrize(
     "presented", ["", "tk_", "tk_1_2", "xx_0123456789abcdef_" + "a" * 43, "tk_0123456789abcdef_short"]
 )
 def test_what_is_no_key_has_no_id(presented: str) -> None:

@@ -3,15 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from services.console import shapes
 from services.console.store import bodies as store
-from shared.access import Scope, StoredKey
 from shared.postgres import uploads
 from shared.postgres.pool import Pool
 from shared.postgres.uploads import KeptBody, Uploads
-from shared.runtime.authority import AdminKey, requires
+from shared.runtime.authority import AdminKey, PublishKey
 from shared.runtime.large_bodies import LargeBodies
 
 # Whatever bytes somebody sent: nothing that opens them may take them for a page of this origin.
@@ -24,7 +23,6 @@ _LONGEST = {"type": "string", "minLength": 1, "maxLength": uploads.LONGEST_TEXT}
 _TEXT: dict[str, Any] = {"requestBody": {"required": True, "content": {"text/html": {"schema": _LONGEST}}}}
 
 Reference = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the content, in hexadecimal.")]
-PublishKey = Annotated[StoredKey, Depends(requires(Scope.PUBLISH))]
 
 
 class Bodies:

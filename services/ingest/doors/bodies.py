@@ -6,7 +6,6 @@ import orjson
 from fastapi import Request, Response
 
 from services.ingest.doors.http_entry import HttpEntry
-from shared.access import Scope
 from shared.postgres.uploads import Uploads
 from shared.runtime.problems import ProblemError
 
@@ -22,7 +21,7 @@ class BodiesDoor:
         """Keep a text; errors as `Uploads.keep`, and ProblemError 401 or 403 for the key."""
         with self._entry.inside():
             key = await self._entry.key(request)
-            if not key.allows(Scope.PUBLISH):
-                raise ProblemError(HTTPStatus.FORBIDDEN, "this API key lacks the scope publish")
+            if not key.may_publish():
+                raise ProblemError(HTTPStatus.FORBIDDEN, "this API key lacks the scope publish or publish:<class>")
             kept = await self._uploads.keep(request, key.tenant)
         return Response(orjson.dumps(kept), HTTPStatus.CREATED, media_type="application/json")

@@ -55,7 +55,7 @@ class HttpDoor:
 
     async def _key(self, request: Request) -> access.StoredKey:
         key = await self._entry.key(request)
-        if not any(scope in (access.Scope.PUBLISH, access.Scope.ADMIN) or _names_class(scope) for scope in key.scopes):
+        if not key.may_publish():
             raise ProblemError(HTTPStatus.FORBIDDEN, "this API key lacks the scope publish or publish:<class>")
         return key
 
@@ -87,7 +87,3 @@ class HttpDoor:
         class_key = entrant.valid.request.class_key
         detail = f"this API key may not publish notifications of class {class_key}; it lacks publish:{class_key}"
         return Refused(Reason.FORBIDDEN, (FieldError(pointer="/class", code="forbidden", detail=detail),))
-
-
-def _names_class(scope: str) -> bool:
-    return scope.startswith(f"{access.Scope.PUBLISH}:")
