@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
 from shared.contract import field_errors, topics
 from shared.postgres import bodies
@@ -103,3 +104,21 @@ async def test_an_answer_that_kafka_does_not_take_is_shortened_and_its_neighbour
     assert await ingest.written([topics.EVENTS], lambda found: found["subject"] == subject, 1)
     [beside] = await ingest.written([topics.REJECTED], of(small), 1)
     assert (codes(beside), set(beside["headers"])) == (["not_json"], {"tenant", "mine"})
+
+
+async def test_a_send_notification_that_was_compressed_is_held_to_the_same_size(ingest: door.Ingest) -> None:
+    # Kafka's limit counts what a producer has compressed.
+    body = {"version": 3, "type": "GE", "key": "k", "message": "m", "emailBody": "<p>" + "x" * 2_000_000}
+    content, mark = json.dumps(body).encode(), uuid.uuid4().hex
+    headers = [("tenant", b"acme"), ("dialect", b"sam"), ("idempotency-key", b"large")]
+    producer = AIOKafkaProducer(
+        bootstrap_servers=ingest.kafka.kafka_bootstrap, compression_type="gzip", max_request_size=8_388_608
+    )
+    async with producer:
+        for given in (headers, headers[:2]):
+            await producer.send_and_wait(ingest.kafka.topic(topics.REQUESTS), content, headers=given)
+    await ingest.produce((door.body(source=mark), ACME))
+    answers = await ingest.written([topics.REJECTED], of(content), 2)
+    assert {(*codes(answer), answer["original"]) for answer in answers} == {("WSInvalidParameterException", None)}
+    assert all("POST /v1/bodies" in answer["errors"][0]["detail"] for answer in answers)
+    await ingest.written(door.ACCEPTED, lambda found: found["source"] == mark, 1)

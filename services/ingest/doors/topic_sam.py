@@ -15,10 +15,15 @@ from services.ingest.doors.topic_records import Arrived
 from services.ingest.send_notifications import Asked, Key, SendNotifications
 from shared.contract import field_errors
 from shared.contract.outcomes import Reason
+from shared.contract.requests import MAX_BODY_BYTES
 
 NAME = "sam"
 KEY_HEADER = "idempotency-key"
 BODY_HEADER = "email-body"
+_TOO_LARGE = invalid(
+    "", f"the body has more than {MAX_BODY_BYTES:,} bytes; upload its emailBody (POST /v1/bodies), and name it in the "
+    f"header {BODY_HEADER}"
+)  # fmt: skip
 _REFERENCE = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,8 +39,10 @@ class SamRecords:
         Raises:
             TransientError: the directory cannot be asked; the record must be given again.
         """
-        body_ref = headers.get(BODY_HEADER)
-        read = reading.read_hashed(arrived.value or b"", body_ref)
+        raw, body_ref = arrived.value or b"", headers.get(BODY_HEADER)
+        if len(raw) > MAX_BODY_BYTES:
+            return _refused([_TOO_LARGE])
+        read = reading.read_hashed(raw, body_ref)
         if isinstance(read, list):
             return _refused(read)
         sent, payload_hash = read
