@@ -8,22 +8,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
-import structlog
-
 from services.ingest.store import Claim, Entry, Store
+from services.ingest.unforeseen import Unforeseen
 from shared.contract.outcomes import Reason
 from shared.errors import TransientError
 
-_log = structlog.get_logger()
-
 _AWAY_SECONDS = 1.0
 """After a statement that did not answer nobody else waits for one this long."""
-
-
-_ADVICE = (
-    "requests with a key or for later are answered 503 until what the error names is mended: a missing table or column "
-    "by `tocsin migrate`, a missing right by GRANT to tocsin_ingest; report any other"
-)
 
 
 class Standing(Enum):
@@ -71,7 +62,7 @@ class Identities:
         self._waiting: list[_Group] = []
         self._asked = asyncio.Event()
         self._away_until = 0.0
-        self._told = ""
+        self._unforeseen = Unforeseen("identities_not_decided", "requests with a key or for later are answered 503")
 
     async def decide(self, claims: Sequence[Claim]) -> list[Decided]:
         """The standing of each claim, in order. Of claims under one id in one statement the first is entered.
@@ -119,23 +110,15 @@ class Identities:
             _fail(groups, error)
             return
         except Exception as error:  # noqa: BLE001 - one statement must not end the service for all
-            self._tell(error)
-            _fail(groups, _unforeseen())
+            detail = "something unforeseen kept this from being told from a repeat, and was logged"
+            _fail(groups, self._unforeseen.transient(error, detail))
             return
-        self._told = ""
+        self._unforeseen.over()
         remaining = iter(decided)
         for group in groups:
             mine = list(itertools.islice(remaining, len(group.claims)))
             if not group.answer.done():
                 group.answer.set_result(mine)
-
-    def _tell(self, error: Exception) -> None:
-        """Log an error once, until a statement went well or failed in another way."""
-        kind = type(error).__name__
-        if self._told == kind:
-            return
-        self._told = kind
-        _log.error("identities_not_decided", detail=_ADVICE, error_type=kind, exc_info=error)
 
     async def _decided(self, claims: Sequence[Claim]) -> list[Decided]:
         candidates: dict[UUID, Claim] = {}
@@ -153,11 +136,6 @@ def _fail(groups: Sequence[_Group], error: TransientError) -> None:
     for group in groups:
         if not group.answer.done():
             group.answer.set_exception(error)
-
-
-def _unforeseen() -> TransientError:
-    detail = "something unforeseen kept this from being told from a repeat, and was logged"
-    return TransientError(detail, Reason.INTERNAL)
 
 
 def _away() -> TransientError:

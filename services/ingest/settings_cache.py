@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from services.ingest.store import Store
+from services.ingest.unforeseen import Unforeseen
 from shared import access
 from shared.clock import Clock
 from shared.contract.outcomes import Reason
@@ -45,6 +46,7 @@ class SettingsCache:
         self._waiting: list[asyncio.Future[None]] = []
         self._hurry = asyncio.Event()
         self._said = ""
+        self._unforeseen = Unforeseen("settings_not_read", "keys, tenants and properties stay as they were read last")
         self._refuted: dict[str, float] = {}
 
     async def loaded(self) -> str | None:
@@ -104,11 +106,14 @@ class SettingsCache:
             await self._read(reload_seconds)
         except TransientError as error:
             self._say(str(error))
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(error)
+            _fail(waiting, error)
+            return
+        except Exception as error:  # noqa: BLE001 - who is known already must not wait for what is mended
+            detail = "something unforeseen kept keys and tenants from being read, and was logged"
+            _fail(waiting, self._unforeseen.transient(error, detail))
             return
         self._say("")
+        self._unforeseen.over()
         for future in waiting:
             if not future.done():
                 future.set_result(None)
@@ -156,3 +161,9 @@ class SettingsCache:
         if error != self._said:
             self._said = error
             _log.warning("settings_not_read", error=error) if error else _log.info("settings_read_again")
+
+
+def _fail(waiting: Sequence[asyncio.Future[None]], error: TransientError) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_exception(error)

@@ -1,4 +1,4 @@
-"""Ingest when PostgreSQL answers the question about a key with an error that nobody foresaw: it says so and goes on."""
+"""Ingest when PostgreSQL answers a question with an error that nobody foresaw: it says so and goes on."""
 
 import contextlib
 import pathlib
@@ -26,13 +26,13 @@ LATER = {"local": "2030-06-01T09:00:00", "timezone": "Europe/Berlin"}
 
 
 @contextlib.asynccontextmanager
-async def denied(owner: asyncpg.Connection) -> AsyncIterator[None]:
-    """Ingest may not read identities while this is open."""
-    await owner.execute("REVOKE SELECT ON identities FROM tocsin_ingest")
+async def denied(owner: asyncpg.Connection, table: str = "identities") -> AsyncIterator[None]:
+    """Ingest may not read a table while this is open."""
+    await owner.execute(f"REVOKE SELECT ON {table} FROM tocsin_ingest")  # noqa: S608 - the test's own words
     try:
         yield
     finally:
-        await owner.execute("GRANT SELECT ON identities TO tocsin_ingest")
+        await owner.execute(f"GRANT SELECT ON {table} TO tocsin_ingest")
 
 
 async def test_each_door_says_503_in_its_own_shape_the_topic_waits_and_all_is_well_again(
@@ -85,15 +85,53 @@ async def test_what_nobody_foresaw_elsewhere_has_the_shape_of_send_notification_
     async with door.ingest(database, kafka_settings, tmp_path) as ingest:
         await sam.seed(ingest.owner)
         caller = await sam.caller(ingest, "root", "SUPER_USER")
-        await ingest.owner.execute("REVOKE SELECT ON groups FROM tocsin_ingest")
-        try:
+        async with denied(ingest.owner, "groups"):
             said = await caller.send(sent())
-        finally:
-            await ingest.owner.execute("GRANT SELECT ON groups TO tocsin_ingest")
         assert said.fault == (500, "WSInternalException", "")
         assert "whether it was sent is unknown" in said.json["message"]
         assert "denied" not in said.json["message"], "what is inside is told to the log"
         assert (await caller.send(sent())).status == 200
+
+
+async def test_who_is_known_is_served_while_keys_cannot_be_read_and_who_is_new_waits(
+    database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
+) -> None:
+    async with door.ingest(database, kafka_settings, tmp_path) as ingest:
+        assert (await ingest.post(door.body()))[0] == 202
+        async with denied(ingest.owner, "api_keys"):
+            stranger = {"Authorization": f"Bearer {await ingest.new_key([access.Scope.PUBLISH])}"}
+            await ingest.owner.execute("INSERT INTO tenants (id) VALUES ('globex')")
+            await ingest.produce((door.body(name="of a new tenant"), {"tenant": "globex"}))
+            for _ in range(2):
+                status, problem = await ingest.post(door.body(), stranger)
+                assert (status, "denied" in problem["detail"]) == (503, False)
+                assert (await ingest.post(door.body()))[0] == 202
+            assert await ingest.running.status("/livez") == 200
+
+        async def known() -> bool:
+            return (await ingest.post(door.body(), stranger))[0] == 202
+
+        await waiting.until(known, 10, "the new key to be known")
+        await ingest.written(door.ACCEPTED, lambda found: found["name"] == "of a new tenant", 1)
+
+
+async def test_the_topic_waits_while_the_directory_cannot_be_read_and_http_goes_on(
+    database: databases.Database, kafka_settings: KafkaSettings, tmp_path: pathlib.Path
+) -> None:
+    log = tmp_path / "log"
+
+    async def told() -> bool:
+        return "requests_not_taken" in log.read_text()
+
+    with log.open("wb") as output:
+        async with door.ingest(database, kafka_settings, tmp_path, output) as ingest:
+            await sam.seed(ingest.owner)
+            async with denied(ingest.owner, "groups"):
+                await ingest.produce((sent(version=2, message="Later"), {"tenant": door.TENANT, "dialect": "sam"}))
+                await waiting.until(told, 20, "the log to say why the topic waits")
+                assert (await ingest.post(door.body()))[0] == 202
+                assert await ingest.running.status("/livez") == 200
+            await ingest.written(door.ACCEPTED, lambda found: found["description"] == "Later", 1)
 
 
 async def test_it_is_logged_once_with_what_to_do_until_a_key_was_decided(database: databases.Database) -> None:

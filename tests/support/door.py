@@ -9,7 +9,7 @@ import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import asyncpg
@@ -134,9 +134,14 @@ class Ingest:
 
 @contextlib.asynccontextmanager
 async def ingest(
-    database: databases.Database, kafka: KafkaSettings, folder: pathlib.Path, **settings: str
+    database: databases.Database,
+    kafka: KafkaSettings,
+    folder: pathlib.Path,
+    output: IO[bytes] | None = None,
+    /,
+    **settings: str,
 ) -> AsyncIterator[Ingest]:
-    """An ingest of its own, ready, with a tenant and a key that may publish."""
+    """An ingest of its own, ready, with a tenant and a key that may publish; it logs to `output`."""
     secret = folder / "secret"
     secret.write_bytes(SECRET)
     owner = await asyncpg.connect(database.owner)
@@ -150,7 +155,7 @@ async def ingest(
             "api_key_secret_file": str(secret),
             **settings,
         }
-        async with service.running("ingest", told) as running, aiohttp.ClientSession() as http:
+        async with service.running("ingest", told, output) as running, aiohttp.ClientSession() as http:
             await running.until("/readyz", 200)
             yield Ingest(running, kafka, http, owner, key, told)
             assert await running.stop() == 0

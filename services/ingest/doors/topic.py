@@ -19,6 +19,7 @@ from services.ingest.doors.topic_records import Arrived, UnreadableHeadersError
 from services.ingest.doors.topic_sam import SamRecords
 from services.ingest.settings import Settings
 from services.ingest.settings_cache import SettingsCache
+from services.ingest.unforeseen import Unforeseen
 from shared.clock import Clock
 from shared.contract import records
 from shared.contract.messages import FieldError
@@ -78,6 +79,7 @@ class TopicDoor:
         self._admission = entry
         self._answers = answers
         self._clock = clock
+        self._unforeseen = Unforeseen("requests_not_taken", "the topic of requests waits")
 
     async def take(self, batch: Batch) -> None:
         """Accept or answer every record of a batch; when it returns, Kafka has acknowledged all of it.
@@ -85,6 +87,15 @@ class TopicDoor:
         Raises:
             TransientError: it could not be finished; the batch must be given again, and repeats are recognised.
         """
+        try:
+            await self._take(batch)
+        except TransientError:
+            raise
+        except Exception as error:
+            raise self._unforeseen.transient(error, "something unforeseen happened and was logged") from error
+        self._unforeseen.over()
+
+    async def _take(self, batch: Batch) -> None:
         cases = await self._examined(batch.records)
         await self._refuse_unknown_recipients(cases)
         await self._decide(cases)
