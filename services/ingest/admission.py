@@ -1,6 +1,6 @@
 """Valid requests on their way in: which identity they have, which lane they take, and when Kafka has them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,10 @@ class Entrant:
     valid: Valid
     caller: Caller
     id: UUID
+
+    def but(self, late: Iterable[FieldError]) -> "Entrant":
+        """The same with what has become wrong: it enters only if it did before, and is answered as then."""
+        return replace(self, valid=replace(self.valid, late=(*self.valid.late, *late)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +120,7 @@ class Admission:
         except TransientError as error:
             return [error if index in asked else each for index, each in enumerate(held)]
         for index, lacking in found.items():
-            valid = entrants[index].valid
-            late = (*valid.late, *mails.field_errors(lacking, valid.at))
-            held[index] = replace(entrants[index], valid=replace(valid, late=late))
+            held[index] = entrants[index].but(mails.field_errors(lacking, entrants[index].valid.at))
         return held
 
     async def send(self, admitted: Sequence[Admitted]) -> list[Refused | None]:
@@ -160,7 +162,7 @@ class Admission:
     def _decided(self, entrant: Entrant, decision: Decided) -> Verdict:
         if decision.entry is None:
             if entrant.valid.late:
-                return Refused(Reason.INVALID, entrant.valid.late)
+                return Refused(_reason_of(entrant.valid.late), entrant.valid.late)
             return TransientError("the identity was just removed; try again", Reason.POSTGRES_UNAVAILABLE)
         if decision.standing is Standing.CONFLICT:
             return _conflict()
@@ -197,6 +199,11 @@ class Admission:
 def entrant(valid: Valid, caller: Caller, own_id: Callable[[], UUID]) -> Entrant:
     """A valid request with its id: by its key where it has one, else `own_id`."""
     return Entrant(valid, caller, ids.keyed_notification(caller.tenant, *valid.key) if valid.key else own_id())
+
+
+def _reason_of(late: Sequence[FieldError]) -> Reason:
+    strangers = all(error.code == Reason.UNKNOWN_RECIPIENT for error in late)
+    return Reason.UNKNOWN_RECIPIENT if strangers else Reason.INVALID
 
 
 def _claim(entrant: Entrant) -> Claim | None:

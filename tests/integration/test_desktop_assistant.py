@@ -202,6 +202,17 @@ async def test_a_repeat_under_one_key_is_the_same_notification_and_another_body_
     assert (status, answer["responseCode"], answer["metadata"]) == (422, 422, {})
 
 
+async def test_a_repeat_after_a_recipient_was_removed_is_answered_as_then(assistant: Assistant) -> None:
+    await assistant.ingest.owner.execute("INSERT INTO users (tenant, id) VALUES ($1, 'leaver')", door.TENANT)
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    asked = parameters(recipient_list="ada,leaver")
+    first = await assistant.post(asked, **key)
+    assert first[0] == 200
+    await assistant.ingest.owner.execute("DELETE FROM users WHERE tenant = $1 AND id = 'leaver'", door.TENANT)
+    assert await assistant.post(asked, **key) == first
+    assert (await assistant.post(asked, **{"Idempotency-Key": str(uuid.uuid4())}))[0] == 400
+
+
 async def test_the_property_turns_the_api_off_and_on_at_every_replica_within_two_seconds(
     assistant: Assistant,
 ) -> None:

@@ -138,15 +138,15 @@ def _link(parameters: Parameters, properties: Mapping[str, Any]) -> tuple[str | 
     return link, ()
 
 
-def unknown_recipients(unknown: list[str]) -> Refused:
-    """A4: the refusal of recipients that the directory does not know; those beyond `_NAMED_BYTES` are counted."""
+def unknown_recipients(unknown: list[str]) -> tuple[FieldError, ...]:
+    """A4: what is wrong with recipients that the directory does not know; those beyond `_NAMED_BYTES` are counted."""
+    if not unknown:
+        return ()
     ends = itertools.accumulate(len(recipient.encode()) + len(", ") for recipient in unknown)
     named = [recipient for recipient, end in zip(unknown, ends, strict=True) if end <= _NAMED_BYTES]
     more = f" and {len(unknown) - len(named):,} more" if len(named) < len(unknown) else ""
     detail = f"unknown recipients: {', '.join(named)}{more}; nothing was queued for anybody"
-    return Refused(
-        Reason.UNKNOWN_RECIPIENT, (FieldError(pointer="/recipient_list", code="unknown_recipient", detail=detail),)
-    )
+    return (FieldError(pointer="/recipient_list", code=Reason.UNKNOWN_RECIPIENT, detail=detail),)
 
 
 _NAMED_BYTES = 65_536

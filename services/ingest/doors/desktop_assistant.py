@@ -70,7 +70,7 @@ class DesktopAssistantDoor:
         if isinstance(entrant, Refused):
             return entrant
         unknown = await self._directory.unknown(entrant.caller.tenant, entrant.valid.request.recipients)
-        return dialect.unknown_recipients(unknown) if unknown else entrant
+        return entrant.but(dialect.unknown_recipients(unknown))
 
 
 def _require_role(key: StoredKey) -> None:

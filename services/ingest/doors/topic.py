@@ -97,7 +97,7 @@ class TopicDoor:
 
     async def _take(self, batch: Batch) -> None:
         cases = await self._examined(batch.records)
-        await self._refuse_unknown_recipients(cases)
+        await self._hold_to_directory(cases)
         await self._decide(cases)
         await self._send([case for case in cases if isinstance(case.outcome, Admitted)])
         now = self._clock.now()
@@ -150,14 +150,14 @@ class TopicDoor:
         asked = topic_records.asked(arrived, headers, self._cache.properties(tenant))
         return asked if isinstance(asked, Refused) else acceptance.examine(asked, self._clock.now())
 
-    async def _refuse_unknown_recipients(self, cases: Sequence[Case]) -> None:
+    async def _hold_to_directory(self, cases: Sequence[Case]) -> None:
         """All or nothing where the dialect promises it; TransientError while the directory is away."""
         promised = [case for case in cases if case.dialect == desktop_assistant.NAME]
         for case in promised:
             if isinstance(case.outcome, Entrant):
                 request = case.outcome.valid.request
                 unknown = await self._directory.unknown(case.outcome.caller.tenant, request.recipients)
-                case.outcome = desktop_assistant.unknown_recipients(unknown) if unknown else case.outcome
+                case.outcome = case.outcome.but(desktop_assistant.unknown_recipients(unknown))
 
     async def _decide(self, cases: Sequence[Case]) -> None:
         verdicts = iter(
