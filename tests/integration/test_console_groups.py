@@ -69,6 +69,14 @@ async def test_an_event_goes_with_its_teams(console: Console) -> None:
     assert await ids(console, "/v1/groups/event_team") == ["team-e2"]
 
 
+async def test_who_is_told_that_there_is_no_such_event_has_deleted_none_of_its_teams(console: Console) -> None:
+    # As the topic leaves them, where things come in any order.
+    await directory.group(console.owner, "event_team/456", ["ada"], parent="e1", tenant=console.tenant)
+    assert (await console.ask("DELETE", "/v1/groups/event/e1")).status == 404
+    assert await ids(console, "/v1/groups/event_team?parent=e1") == ["456"]
+    assert await ids(console, "/v1/groups/event_team/456/members", "user") == ["ada"]
+
+
 async def test_a_large_group_is_deleted_soon_though_nobody_analysed_its_table(console: Console) -> None:
     await directory.team_of(console.owner, "23", 15_000, console.tenant)
     assert (await console.ask("DELETE", "/v1/groups/team/23")).status == 204

@@ -86,6 +86,7 @@ class Groups:
 
     async def delete(self, key: DirectoryKey, kind: GroupKind, group: PathGroup) -> None:
         """Delete a group with its memberships; an event or smart library with its teams or entries."""
+        shapes.found(await store.get(self._pool, key.tenant, kind, group), "group")
         await store.empty(self._pool, key.tenant, kind, group)
         async with tenant_transaction(self._pool, key.tenant) as connection:
             if not await store.delete(connection, key.tenant, kind, group):
