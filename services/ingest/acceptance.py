@@ -58,6 +58,7 @@ class Valid:
         late: errors that only time has made. A repeat of a request that was accepted in time is answered as then.
         answered_count: the number its caller is answered with, where a dialect answers one.
         audience: whom it reaches beside the request's recipients, as a dialect says it.
+        reached: about how many the audience reaches, as far as lanes ask; 0 where nobody has counted.
         touches: what is touched by it.
         link_query: what every link of its mail has in its query.
         at: pointer to the native body within what was sent.
@@ -70,6 +71,7 @@ class Valid:
     late: tuple[FieldError, ...]
     answered_count: int | None = None
     audience: Audience | None = None
+    reached: int = 0
     touches: tuple[RelatedItem, ...] = ()
     link_query: Mapping[str, str] = field(default_factory=dict)
     at: str = ""

@@ -20,7 +20,6 @@ from shared.contract.importance import Lane, lane_of
 from shared.contract.messages import FieldError
 from shared.contract.outcomes import Door, Reason
 from shared.contract.records import Record
-from shared.contract.requests import NotificationRequest
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 
@@ -178,8 +177,7 @@ class Admission:
     def _admitted(
         self, entrant: Entrant, identity: Identity, said: Deduplication, *, repeated: bool = False
     ) -> Admitted:
-        request = entrant.valid.request
-        lane = self._lane(request, entrant.caller.tenant)
+        lane = self._lane(entrant)
         message = acceptance.accepted(entrant.valid, entrant.caller, identity, lane)
         if entrant.valid.due_at is None:
             return Admitted(identity, said, lane, (records.accepted(message),), repeated)
@@ -188,11 +186,14 @@ class Admission:
         event = records.event("scheduled", message.tenant, message.notification_id, message.at, detail)
         return Admitted(identity, said, lane, (records.scheduled(scheduled), event), repeated)
 
-    def _lane(self, request: NotificationRequest, tenant: str) -> Lane:
+    def _lane(self, entrant: Entrant) -> Lane:
         """Urgent work is not counted: a tenant's alarms must not move its routine notifications to bulk."""
+        request = entrant.valid.request
         if lane_of(request.importance) is Lane.URGENT:
             return Lane.URGENT
-        share = self._shares.add(tenant, max(1, len(request.recipients)), self._clock.monotonic())
+        share = self._shares.add(
+            entrant.caller.tenant, max(1, len(request.recipients) + entrant.valid.reached), self._clock.monotonic()
+        )
         return lanes.lane_for(request.importance, share, routine_is_behind=self._lag.behind)
 
 

@@ -9,6 +9,8 @@ from services.ingest.dialects.sam import meaning
 from services.ingest.dialects.sam.body import SendNotification
 from services.ingest.dialects.sam.meaning import Facts, Tag
 from services.ingest.dialects.sam.roles import Sender
+from shared.contract.importance import BULK_RECIPIENTS
+from shared.contract.messages import Audience
 from shared.postgres import audiences
 from shared.postgres.pool import Connection, Pool, tenant_transaction, transient_when_away
 
@@ -87,10 +89,15 @@ class SamStore:
             count = 0
             if audience is not None:
                 unknown = await audiences.unknown(connection, tenant, audience)
-                count = await audiences.count(connection, tenant, audience) if sent.version < 3 else 0  # noqa: PLR2004 - version 2 answers with it
+                count = await self._count(connection, tenant, sent, audience)
             users = None if audience is not None else await self._users(connection, tenant, sent.values or [], only)
             tag = await connection.fetchrow(self._TAG, tenant, sent.campaign_tag_id) if sent.campaign_tag_id else None
         return Facts(company, unknown, users, count, None if tag is None else Tag(*tag.values()))
+
+    async def _count(self, connection: Connection, tenant: str, sent: SendNotification, audience: Audience) -> int:
+        if sent.version < meaning.SCHEDULES_SINCE:
+            return await audiences.count(connection, tenant, audience)
+        return await audiences.about(connection, tenant, audience, BULK_RECIPIENTS)
 
     async def _company(self, connection: Connection, tenant: str, sent: SendNotification) -> str | None:
         within, kind = meaning.kinds_of(sent)

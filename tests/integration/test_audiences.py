@@ -49,6 +49,8 @@ async def reached(pool: Pool, audience: Audience, tenant: str = rows.TENANT) -> 
     assert {user for piece in await walked(pool, audience, 1, tenant) for user in piece} == found
     async with tenant_transaction(pool, tenant) as connection:
         assert await audiences.count(connection, tenant, audience) == len(found)
+        assert await audiences.about(connection, tenant, audience, 1_000) >= len(found)
+        assert await audiences.about(connection, tenant, audience, 1) == min(1, len(found))
     return found
 
 
@@ -141,6 +143,19 @@ async def test_a_piece_reads_no_more_than_itself_however_large_the_directory(
         piece = await audiences.step(connection, "acme", asked("team", team, company="3"), Position(team, "u15"), 500)
         assert len(piece.members) == read
         assert await connection.fetchval(_READ) == read
+
+
+@pytest.mark.parametrize(("team", "about"), [("huge", 500), ("small", 3)])
+async def test_about_how_many_reads_no_more_than_it_counts_however_large_the_directory(
+    pool: Pool, owner: asyncpg.Connection, team: str, about: int
+) -> None:
+    await directory.team_of(owner, "huge", 20_000)
+    await directory.group(owner, "team/small", ["u2", "u7", "u9"])
+    await owner.execute("ANALYZE group_members")
+    async with tenant_transaction(pool, "acme") as connection:
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert await audiences.about(connection, "acme", asked("team", team, company="3"), 500) == about
+        assert await connection.fetchval(_READ) == about
 
 
 _READ = """

@@ -60,7 +60,8 @@ class Facts:
         company: the company that the key is or belongs to; None where there is no such thing.
         unknown: those of the audience's ids that name no group.
         users: for each value of a UN notification the ids of the users it may mean.
-        count: how many users the audience reaches now, which version 2 is answered; type UN came later.
+        count: how many users the audience reaches now, which version 2 is answered; type UN came later. For later
+            versions about how many, as far as lanes ask.
         tag: the campaign tag; None where none was named, or there is none.
         mail_lacks: what the mail cannot be made for.
     """
@@ -142,7 +143,7 @@ def valid(sent: SendNotification, facts: Facts, when: When, body_ref: str | None
     )
     due_at = (when.due_at or when.now) if by_schedule else None
     return Valid(
-        request, None, None, due_at, (), answered_count=None if by_schedule else facts.count,
+        request, None, None, due_at, (), answered_count=None if by_schedule else facts.count, reached=facts.count,
         audience=audience_of(sent), touches=_touched(sent), link_query=query,
     )  # fmt: skip
 
