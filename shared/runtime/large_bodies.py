@@ -129,13 +129,17 @@ def _refuse_over(most_bytes: int, size_bytes: int) -> None:
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
+_M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
 
 def _have_large_blocks_returned() -> None:
     """Have glibc map each large block by itself.
 
-    Else it learns from the first that are freed to keep those that follow, and a hundred megabytes stay for ever.
+    Else it learns from the first that are freed to keep those that follow, and a hundred megabytes stay for ever. Told
+    so, it learns no more when to give back the end of the heap either: each read of a socket would, and take it again.
     """
     with contextlib.suppress(AttributeError):  # another C library, which has no such habit
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAX_BODY_BYTES)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, MAX_BODY_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2 * MAX_BODY_BYTES)
