@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from cli.errors import CommandError, ExitCode
 from cli.target import Target
 from shared.client import AsyncTocsin, Refused, UnavailableError
 from shared.client.answers import Accepted
+from shared.client.notify import keyed_body
 
 KEY = "idempotency_key"
 
@@ -33,7 +33,7 @@ def send(
     if file is not None and wanted != Wanted():
         raise CommandError("a notification comes from a file or from options, not from both", "Leave one of them out.")
     bodies = [wanted.body()] if file is None else documents.notifications(file)
-    keyed = [{**body, KEY: body.get(KEY) or str(uuid.uuid4())} for body in bodies]
+    keyed = [keyed_body(body) for body in bodies]
     try:
         answers = asyncio.run(_sent(target.tocsin(), keyed))
     except UnavailableError as error:

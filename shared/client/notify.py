@@ -52,7 +52,7 @@ class AsyncTocsin:
 
     async def submit(self, body: Mapping[str, Any]) -> Accepted:
         """As `notify`, with a body in the shape of the wire that nothing but the door checks."""
-        keyed = _keyed(body)
+        keyed = keyed_body(body)
         call = Call(
             "POST", "/v1/notifications", repeatable=True, body=keyed,
             headers={"Idempotency-Key": str(keyed["idempotency_key"])},
@@ -71,7 +71,7 @@ class AsyncTocsin:
 
     async def submit_many(self, bodies: Iterable[Mapping[str, Any]]) -> list[Accepted | Refused]:
         """As `notify_many`, with bodies in the shape of the wire."""
-        keyed = [_keyed(body) for body in bodies]
+        keyed = [keyed_body(body) for body in bodies]
         answers: list[Accepted | Refused] = []
         for batch in portions(keyed, _bytes_of, _BATCH_BYTES, requests.MAX_BATCH):
             answers += await self._batch(batch)
@@ -95,7 +95,8 @@ class AsyncTocsin:
         return [_result(each) for each in (await self._transport.answer(call))["results"]]
 
 
-def _keyed(body: Mapping[str, Any]) -> dict[str, Any]:
+def keyed_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body with an idempotency key, its own or a fresh one."""
     return {**body, "idempotency_key": body.get("idempotency_key") or str(uuid.uuid4())}
 
 
