@@ -1,5 +1,6 @@
 """How the directory resolves an audience: whom it reaches, whom not, and a piece at a time."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -11,7 +12,7 @@ from shared.contract.directory import GroupKind
 from shared.contract.messages import Audience
 from shared.postgres import audiences
 from shared.postgres.audiences import Position
-from shared.postgres.pool import Pool, open_pool, tenant_transaction
+from shared.postgres.pool import Connection, Pool, open_pool, tenant_transaction
 from shared.runtime.settings import PostgresSettings
 from tests.support import databases, directory, rows
 
@@ -131,15 +132,22 @@ async def test_pieces_are_bounded_and_begin_where_the_one_before_ended(pool: Poo
     assert sorted(user for piece in pieces for user in piece) == sorted(everybody)
 
 
-@pytest.mark.parametrize(("team", "read"), [("huge", 500), ("small", 3)])
-async def test_a_piece_reads_no_more_than_itself_however_large_the_directory(
-    pool: Pool, owner: asyncpg.Connection, team: str, read: int
-) -> None:
+@contextlib.asynccontextmanager
+async def beside_a_huge_team(pool: Pool, owner: asyncpg.Connection) -> AsyncIterator[Connection]:
+    """A small team and one of 20,000, looked at by plans that were made for either."""
     await directory.team_of(owner, "huge", 20_000)
     await directory.group(owner, "team/small", ["u2", "u7", "u9"])
     await owner.execute("ANALYZE group_members")
     async with tenant_transaction(pool, "acme") as connection:
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        yield connection
+
+
+@pytest.mark.parametrize(("team", "read"), [("huge", 500), ("small", 3)])
+async def test_a_piece_reads_no_more_than_itself_however_large_the_directory(
+    pool: Pool, owner: asyncpg.Connection, team: str, read: int
+) -> None:
+    async with beside_a_huge_team(pool, owner) as connection:
         piece = await audiences.step(connection, "acme", asked("team", team, company="3"), Position(team, "u15"), 500)
         assert len(piece.members) == read
         assert await connection.fetchval(_READ) == read
@@ -149,11 +157,7 @@ async def test_a_piece_reads_no_more_than_itself_however_large_the_directory(
 async def test_about_how_many_reads_no_more_than_it_counts_however_large_the_directory(
     pool: Pool, owner: asyncpg.Connection, team: str, about: int
 ) -> None:
-    await directory.team_of(owner, "huge", 20_000)
-    await directory.group(owner, "team/small", ["u2", "u7", "u9"])
-    await owner.execute("ANALYZE group_members")
-    async with tenant_transaction(pool, "acme") as connection:
-        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    async with beside_a_huge_team(pool, owner) as connection:
         assert await audiences.about(connection, "acme", asked("team", team, company="3"), 500) == about
         assert await connection.fetchval(_READ) == about
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from services.dispatcher.follow_ups.loop import FollowingUp
-from shared import owners, plugins
+from shared import owners
 from shared.contract import ids, topics
 from shared.contract.messages import NotificationAccepted
 from shared.contract.outcomes import Channel
 from shared.runtime.settings import KafkaSettings
-from tests.support import intake, notifications, plugin, roles, scripted, waiting
+from tests.support import intake, notifications, roles, scripted, waiting
 from tests.support.databases import Database
 from tests.support.intake import Bench
 from tests.support.notifications import TENANT
@@ -26,9 +26,7 @@ MANY = 1_000
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(plugin.installed(tmp_path))
-    plugins.names.cache_clear()
-    plugins.loaded.cache_clear()
+    scripted.install(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from services.dispatcher.runs import store
-from shared import owners, plugins
+from shared import owners
 from shared.contract import ids, topics
 from shared.contract.messages import NotificationAccepted
 from shared.postgres import pool as postgres
 from shared.runtime.settings import KafkaSettings
-from tests.support import intake, notifications, plugin, waiting
+from tests.support import intake, notifications, scripted, waiting
 from tests.support.databases import Database
 from tests.support.intake import Bench, Json
 from tests.support.notifications import TENANT
@@ -22,10 +22,7 @@ KEY = "0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's package beside the project's own; names are asked for anew."""
-    monkeypatch.syspath_prepend(plugin.installed(tmp_path))
-    plugins.names.cache_clear()
-    plugins.loaded.cache_clear()
+    scripted.install(tmp_path, monkeypatch)
 
 
 @pytest.fixture
